@@ -1,0 +1,45 @@
+"""musicgen: recordings in, new music out.
+
+    >>> import musicgen
+    >>> piece = musicgen.NoteSequence([(0.0, 0.5, 60, 80, 0)])
+
+Names are imported when first used, so that `import musicgen` loads no heavy package.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "errors": ["MusicgenError", "InputError", "CheckpointError", "MissingDependencyError"],
+    "timing": ["Timing", "Meter"],
+    "notes": ["NoteSequence", "Track"],
+    "midi": ["read_midi", "write_midi", "to_pretty_midi", "from_pretty_midi"],
+    "transforms": ["canonical", "crop", "quantise", "stretch", "transpose"],
+    "beats": ["estimate_beats", "read_beats"],
+    "transcription": ["transcribe", "read_audio"],
+    "rendering": ["render", "write_audio"],
+    "score": ["read_score", "write_score", "to_music21", "from_music21", "estimate_key"],
+    "codecs": ["EventsCodec"],
+    "datasets": ["load_corpus", "load_folder", "load_gtzan"],
+    "composers": ["LSTMComposer", "load_composer"],
+    "plots": ["plot_piece"],
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name in _HOME:
+        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    elif name in _ROOMS:
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_ROOMS})
