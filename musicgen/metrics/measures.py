@@ -1,0 +1,285 @@
+"""One piece as numbers: a table of measures and `describe`, which walks it.
+
+Pitch and length measures leave out drum tracks, where a pitch names an instrument and a length means nothing;
+counts, onsets, bars and velocities take every note. Quarter notes come from the piece's `timing`.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+from ..notes import NoteSequence
+
+#: What rounding to MIDI ticks may move a time, in quarter notes (2.5 ms at 120 qpm) and likewise in grid steps.
+SLACK = 5e-3
+
+_MAJOR_SCALE = np.array([0, 2, 4, 5, 7, 9, 11])
+
+
+def describe(sequence, *, resolution=12, tolerance=0.02):
+    """Measure a piece.
+
+    Parameters
+    ----------
+    sequence : NoteSequence
+    resolution : int
+        Grid steps per quarter note for `off_grid_share`; 12 holds sixteenths and eighth triplets.
+    tolerance : float
+        Quarter notes that an onset may lie off the grid, less than half a grid step. Onsets spread evenly over
+        time have an `off_grid_share` of 1 - 2 * tolerance * resolution.
+
+    Returns
+    -------
+    dict of str to float
+        One value per entry of `MEASURES`, which holds definition, unit and range of each; NaN where a measure is
+        not defined, as for a piece without notes.
+
+    Raises
+    ------
+    InputError
+        If `sequence` is no NoteSequence, or `resolution` or `tolerance` is out of range.
+
+    Examples
+    --------
+    >>> from musicgen import NoteSequence
+    >>> piece = NoteSequence([(0.0, 1.0, 60, 80, 0), (0.5, 1.0, 64, 80, 0)], duration=4.0)
+    >>> values = describe(piece)
+    >>> values["notes_per_second"], values["polyphony"], values["pitch_class_entropy"], values["empty_bar_share"]
+    (0.5, 1.5, 1.0, 0.5)
+    >>> MEASURES["polyphony"].unit
+    'notes'
+    """
+    check_sequence(sequence, "sequence")
+    check_resolution(resolution)
+    if not 0 <= tolerance < 0.5 / resolution:
+        raise InputError(
+            f"tolerance {tolerance} must be at least 0 and less than half a grid step, {0.5 / resolution:.4g}",
+            remedy="choose a smaller tolerance or a smaller resolution",
+        )
+    facts = _Facts(sequence, resolution, tolerance)
+    return {name: float(measure.of(facts)) for name, measure in MEASURES.items()}
+
+
+def check_sequence(value, name):
+    """Refuse what is no NoteSequence, naming the argument."""
+    if not isinstance(value, NoteSequence):
+        raise InputError(
+            f"{name} must be a NoteSequence, not {type(value).__name__}", remedy="read a file with musicgen.read_midi"
+        )
+
+
+def check_sequences(values, name):
+    """The NoteSequences of an iterable as a list; refuses anything else, naming the argument."""
+    if isinstance(values, NoteSequence):
+        raise InputError(f"{name} must be several NoteSequences, not one", remedy="put it into a list")
+    values = list(values)
+    for index, value in enumerate(values):
+        check_sequence(value, f"{name}[{index}]")
+    return values
+
+
+def check_resolution(resolution):
+    """Refuse a resolution that is no whole number of at least 1."""
+    if not (isinstance(resolution, (int, np.integer)) and resolution >= 1):
+        raise InputError(f"resolution must be a whole number of steps per quarter, at least 1, not {resolution!r}")
+
+
+def pitched(sequence):
+    """The notes of all tracks but drum tracks (structured array, in the piece's order)."""
+    drums = np.array([track.drum for track in sequence.tracks], dtype=bool)
+    return sequence.notes[~drums[sequence.notes["track"]]]
+
+
+def onset_steps(timing, start, resolution):
+    """Nearest grid step (int64) of onsets in seconds; an onset midway between two steps goes to the later one."""
+    steps = timing.seconds_to_quarters(start) * resolution
+    return np.floor(steps + 0.5 + SLACK).astype(np.int64)
+
+
+def true_runs(values):
+    """Where each run of True begins, and its length (two int arrays).
+
+    Examples
+    --------
+    >>> true_runs(np.array([True, False, True, True]))
+    (array([0, 2]), array([1, 2]))
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], values, [False]]).astype(np.int8)))
+    return edges[::2], edges[1::2] - edges[::2]
+
+
+class _Facts:
+    """What several measures need of one piece, each worked out once."""
+
+    def __init__(self, sequence, resolution, tolerance):
+        self.sequence, self.resolution, self.tolerance = sequence, resolution, tolerance
+        self.notes, self.timing, self.duration = sequence.notes, sequence.timing, sequence.duration
+        self.pitched = pitched(sequence)
+
+    @cached_property
+    def quarters(self):
+        """Length of the piece in quarter notes."""
+        return float(np.diff(self.timing.seconds_to_quarters([0.0, self.duration]))[0])
+
+    @cached_property
+    def seconds_held(self):
+        return self.pitched["end"] - self.pitched["start"]
+
+    @cached_property
+    def quarters_held(self):
+        to_quarters = self.timing.seconds_to_quarters
+        return to_quarters(self.pitched["end"]) - to_quarters(self.pitched["start"])
+
+    @cached_property
+    def pitches(self):
+        return self.pitched["pitch"].astype(np.int64)
+
+
+def _ratio(part, whole):
+    return part / whole if whole > 0 else np.nan
+
+
+def _or_nan(function, values):
+    return function(values) if len(values) else np.nan
+
+
+def _polyphony(facts):
+    """Sum of note lengths over the length of their union."""
+    start, end = facts.pitched["start"], facts.pitched["end"]
+    latest = np.maximum.accumulate(np.concatenate([[0.0], end]))[: len(end)]
+    union = np.maximum(0.0, end - np.maximum(start, latest)).sum()
+    return _ratio(facts.seconds_held.sum(), union)
+
+
+def _pitch_class_entropy(facts):
+    counts = np.bincount(facts.pitches % 12, minlength=12)
+    if not counts.sum():
+        return np.nan
+    shares = counts[counts > 0] / counts.sum()
+    return abs(-np.sum(shares * np.log2(shares)))  # abs turns -0.0 into 0.0
+
+
+def _longest_repeat(facts):
+    notes = facts.pitched[np.lexsort((facts.pitched["pitch"], facts.pitched["start"], facts.pitched["track"]))]
+    if not len(notes):
+        return 0
+    same = (notes["pitch"][1:] == notes["pitch"][:-1]) & (notes["track"][1:] == notes["track"][:-1])
+    return true_runs(same)[1].max(initial=0) + 1
+
+
+def _empty_bar_share(facts):
+    bars = facts.timing.bars(facts.duration)
+    start = facts.timing.seconds_to_quarters(facts.notes["start"]) + SLACK
+    end = facts.timing.seconds_to_quarters(facts.notes["end"]) - SLACK
+    first = np.maximum(np.searchsorted(bars, start, side="right") - 1, 0)
+    last = np.maximum(np.searchsorted(bars, end, side="right") - 1, first)
+    steps = np.bincount(first, minlength=len(bars) + 1) - np.bincount(last + 1, minlength=len(bars) + 1)
+    return np.mean(np.cumsum(steps)[: len(bars)] == 0)
+
+
+def _in_key_share(facts):
+    held = np.bincount(facts.pitches % 12, weights=facts.seconds_held, minlength=12)
+    scales = (np.arange(12)[:, None] + _MAJOR_SCALE) % 12  # (12, 7)
+    return np.minimum(1.0, _ratio(held[scales].sum(axis=1).max(), held.sum()))  # float sums may differ by an ulp
+
+
+def _off_grid_share(facts):
+    first = facts.timing.meters[0].beat * facts.timing.quarters_per_beat
+    steps = (facts.timing.seconds_to_quarters(facts.notes["start"]) - first) * facts.resolution
+    distance = np.abs(steps - np.rint(steps)) / facts.resolution
+    return _or_nan(np.mean, distance > facts.tolerance + 1e-9)
+
+
+class Measure(NamedTuple):
+    """A measure: its `unit`, the `low` and `high` end of its range, its `definition`, and the function `of` it."""
+
+    unit: str
+    low: float
+    high: float
+    definition: str
+    of: Callable
+
+
+#: Every measure by name; `describe` returns them in this order.
+MEASURES = {
+    "notes": Measure("notes", 0, np.inf, "Number of notes.", lambda f: len(f.notes)),
+    "duration": Measure("s", 0, np.inf, "Length of the piece, trailing silence included.", lambda f: f.duration),
+    "notes_per_second": Measure(
+        "notes/s", 0, np.inf, "Notes over duration.", lambda f: _ratio(len(f.notes), f.duration)
+    ),
+    "notes_per_quarter": Measure(
+        "notes/quarter",
+        0,
+        np.inf,
+        "Notes over the length of the piece in quarter notes.",
+        lambda f: _ratio(len(f.notes), f.quarters),
+    ),
+    "polyphony": Measure(
+        "notes",
+        1,
+        np.inf,
+        "Pitched notes sounding at once, averaged over the time in which any sounds.",
+        _polyphony,
+    ),
+    "pitches": Measure("pitches", 0, 128, "Number of distinct pitches.", lambda f: len(np.unique(f.pitches))),
+    "lowest_pitch": Measure("MIDI pitch", 0, 127, "Lowest pitch.", lambda f: _or_nan(np.min, f.pitches)),
+    "highest_pitch": Measure("MIDI pitch", 0, 127, "Highest pitch.", lambda f: _or_nan(np.max, f.pitches)),
+    "pitch_range": Measure("semitones", 0, 127, "Highest less lowest pitch.", lambda f: _or_nan(np.ptp, f.pitches)),
+    "pitch_class_entropy": Measure(
+        "bits",
+        0,
+        np.log2(12),
+        "Entropy of the histogram of the 12 pitch classes, each note counted once (Wu and Yang, The Jazz "
+        "Transformer on the Front Line, ISMIR 2020, there over windows of bars, here over the piece).",
+        _pitch_class_entropy,
+    ),
+    "top_pitch_share": Measure(
+        "share",
+        0,
+        1,
+        "Share of the notes that have the most frequent pitch.",
+        lambda f: _or_nan(lambda pitches: np.bincount(pitches).max() / len(pitches), f.pitches),
+    ),
+    "longest_repeat": Measure(
+        "notes", 0, np.inf, "Longest run of one pitch in successive notes of a track.", _longest_repeat
+    ),
+    "empty_bar_share": Measure(
+        "share",
+        0,
+        1,
+        "Share of the bars in which no note begins or sounds longer than 0.005 quarter notes, drums included (Dong "
+        "et al., MuseGAN, AAAI 2018, there per track, here over all tracks). A piece of no length has one bar.",
+        _empty_bar_share,
+    ),
+    "in_key_share": Measure(
+        "share",
+        0,
+        1,
+        "Share of the sounding time that lies in the best of the 24 major and natural minor scales; relative "
+        "scales hold the same notes, so that 12 sets decide (scale consistency in Mogren, C-RNN-GAN, 2016, there "
+        "by notes). Seven of twelve pitch classes are in a scale: evenly spread pitches have 7/12.",
+        _in_key_share,
+    ),
+    "mean_note_s": Measure("s", 0, np.inf, "Mean note length.", lambda f: _or_nan(np.mean, f.seconds_held)),
+    "median_note_s": Measure("s", 0, np.inf, "Median note length.", lambda f: _or_nan(np.median, f.seconds_held)),
+    "mean_note_quarters": Measure(
+        "quarters", 0, np.inf, "Mean note length in quarter notes.", lambda f: _or_nan(np.mean, f.quarters_held)
+    ),
+    "median_note_quarters": Measure(
+        "quarters", 0, np.inf, "Median note length in quarter notes.", lambda f: _or_nan(np.median, f.quarters_held)
+    ),
+    "off_grid_share": Measure(
+        "share",
+        0,
+        1,
+        "Share of the onsets farther than `tolerance` from the nearest of `resolution` steps per quarter note, "
+        "counted from the first downbeat.",
+        _off_grid_share,
+    ),
+    "mean_velocity": Measure(
+        "MIDI velocity", 1, 127, "Mean velocity.", lambda f: _or_nan(np.mean, f.notes["velocity"])
+    ),
+}
