@@ -64,6 +64,12 @@ def write_text(path, text):
     return write_bytes(path, text.encode("utf-8"))
 
 
+def append_line(path, line):
+    """Add `line` to a log as UTF-8; a process killed meanwhile can leave a part of the last line only."""
+    with open(path, "ab") as handle:
+        handle.write(line.encode("utf-8") + b"\n")
+
+
 def file_sha256(path):
     """SHA-256 of a file's content, as 64 hexadecimal digits.
 

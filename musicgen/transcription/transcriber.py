@@ -1,0 +1,217 @@
+"""One recording to one `NoteSequence`."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..beats import estimate_beats, read_beats
+from ..errors import InputError
+from ..notes import NOTE_DTYPE, NoteSequence, Track
+from ..timing import Timing
+from .audio import is_silent, read_audio, resample
+from .decoding import LOWEST_PITCH, N_PITCHES, decode_notes
+from .model import HOP, SAMPLE_RATE, frame_times, posteriors, transcriber_version
+
+_HIGHEST_PITCH = LOWEST_PITCH + N_PITCHES - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is heard as a note: the options of `transcribe`, checked."""
+
+    onset_threshold: float = 0.5
+    frame_threshold: float = 0.3
+    min_note_ms: float = 127.7
+    min_pitch: int = LOWEST_PITCH
+    max_pitch: int = _HIGHEST_PITCH
+    melodia_trick: bool = True
+
+    def __post_init__(self):
+        for name in ("onset_threshold", "frame_threshold"):
+            if not 0 < getattr(self, name) <= 1:
+                raise InputError(f"{name} must lie in (0, 1], not {getattr(self, name)}")
+        if not 0 <= self.min_note_ms < np.inf:
+            raise InputError(f"min_note_ms must be at least 0 ms, not {self.min_note_ms}")
+        if not LOWEST_PITCH <= self.min_pitch <= self.max_pitch <= _HIGHEST_PITCH:
+            raise InputError(
+                f"min_pitch {self.min_pitch} and max_pitch {self.max_pitch} are no range",
+                remedy=f"{LOWEST_PITCH} ≤ min_pitch ≤ max_pitch ≤ {_HIGHEST_PITCH}, the keys of a piano",
+            )
+
+
+def transcribe(path, *, beats=None, fallback_bpm=None, genre=None, threads=1, **settings):
+    """Notes of a recording, heard by Basic Pitch.
+
+    The notes are those of ``basic_pitch.inference.predict`` with the same network and thresholds, without pitch
+    bends. As there, what begins in the last 0.7 % of the recording is not heard.
+
+    Parameters
+    ----------
+    path : path-like
+        Any sound file that `read_audio` reads.
+    beats : path-like, Timing or array-like of float, optional
+        An annotation (see `read_beats`), a finished map, or beat times in seconds (then in 4/4 from the first).
+        Default: tracked in the audio by `estimate_beats`.
+    fallback_bpm : float, optional
+        Even tempo for recordings in which no beat can be tracked, in 4/4 from 0 s. Default: such a recording is
+        refused. Where it is used, ``meta["beats"]`` says so.
+    genre : str, optional
+        Kept in `meta`.
+    threads : int
+        Threads of the network.
+    **settings
+        onset_threshold : float, default 0.5
+            Least probability of an onset: raise it to hear fewer notes.
+        frame_threshold : float, default 0.3
+            Least probability of a sounding frame: raise it for shorter notes.
+        min_note_ms : float, default 127.7
+            Notes up to this many milliseconds are left out.
+        min_pitch, max_pitch : int, default 21 and 108
+            Lowest and highest MIDI pitch to hear, both included.
+        melodia_trick : bool, default True
+            Whether notes without a clear onset are heard.
+
+    Returns
+    -------
+    NoteSequence
+        One piano track; velocities are 127 times the mean probability. Its timing covers the whole recording, whose
+        length is its duration. `meta`: title, source (file name), genre, transcriber, settings, and beats, which is
+        "annotated", "given", "tracked by librosa", or "none found: ...".
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used (see `read_audio`), is silent, holds no notes or no beat.
+    MissingDependencyError
+        If basic-pitch, onnxruntime or librosa is not installed.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> seconds = np.arange(3 * 22050) / 22050
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.wav"
+    ...     soundfile.write(path, 0.5 * np.sin(2 * np.pi * 440 * seconds) * (seconds % 1.5 < 1), 22050)
+    ...     piece = transcribe(path, beats=[0.0, 0.5, 1.0])
+    >>> sorted(set(piece.notes["pitch"].tolist())), piece.duration, piece.meta["beats"]
+    ([69], 3.0, 'given')
+    """
+    settings = checked_settings(settings)
+    path = Path(path)
+    given = _given_timing(beats)
+    try:
+        audio, _ = read_audio(path, sample_rate=SAMPLE_RATE)
+        piece = _transcribed(audio, given, fallback_bpm, threads, settings)
+    except InputError as error:
+        if error.path is not None:
+            raise
+        raise InputError(error.reason, path=path, remedy=error.remedy) from error
+    meta = {"title": _text(path.stem), "source": _text(path.name)} | ({"genre": genre} if genre is not None else {})
+    return piece.replace(meta=meta)
+
+
+def transcribe_audio(audio, sample_rate, *, beats=None, fallback_bpm=None, threads=1, **settings):
+    """Notes of a waveform; options and result as in `transcribe`.
+
+    Parameters
+    ----------
+    audio : array-like of float, shape (samples,)
+    sample_rate : int
+        In Hz; other rates than 22,050 Hz are resampled.
+
+    Returns
+    -------
+    NoteSequence
+
+    Raises
+    ------
+    InputError
+        As `transcribe`.
+    """
+    settings = checked_settings(settings)
+    audio = np.asarray(audio, dtype=np.float32)
+    if audio.ndim != 1 or not np.all(np.isfinite(audio)):
+        raise InputError(
+            f"audio must be finite samples of shape (samples,), not {audio.shape}", remedy="mix its channels"
+        )
+    audio = resample(audio, sample_rate, SAMPLE_RATE)
+    return _transcribed(audio, _given_timing(beats), fallback_bpm, threads, settings)
+
+
+def checked_settings(options):
+    """`Settings` from keyword arguments; unknown ones are refused."""
+    unknown = sorted(set(options) - set(Settings.__dataclass_fields__))
+    if unknown:
+        raise InputError(
+            f"unknown option {', '.join(unknown)}", remedy=f"one of {', '.join(Settings.__dataclass_fields__)}"
+        )
+    return Settings(**options)
+
+
+def _given_timing(beats):
+    """(Timing or None, how it came about)."""
+    if beats is None:
+        return None, ""
+    if isinstance(beats, Timing):
+        return beats, "given"
+    if isinstance(beats, str | os.PathLike):
+        return read_beats(beats), "annotated"
+    return Timing(beats), "given"
+
+
+def _transcribed(audio, given, fallback_bpm, threads, settings):
+    if is_silent(audio):
+        raise InputError("is silent", remedy="check how it was recorded")
+    notes = _notes(audio, threads, settings)
+    timing, origin = given if given[0] is not None else _tracked_timing(audio, fallback_bpm)
+    duration = len(audio) / SAMPLE_RATE
+    return NoteSequence(
+        notes,
+        tracks=(Track("Basic Pitch"),),
+        timing=timing.covering(0.0, duration),
+        duration=duration,
+        meta={"beats": origin, "transcriber": transcriber_version(), **_described(settings)},
+    )
+
+
+def _notes(audio, threads, settings):
+    frames, onsets = posteriors(audio, threads=threads)
+    for roll in (frames, onsets):
+        roll[:, : settings.min_pitch - LOWEST_PITCH] = 0
+        roll[:, settings.max_pitch - LOWEST_PITCH + 1 :] = 0
+    found = decode_notes(
+        frames,
+        onsets,
+        onset_threshold=settings.onset_threshold,
+        frame_threshold=settings.frame_threshold,
+        min_frames=int(np.round(settings.min_note_ms / 1000 * SAMPLE_RATE / HOP)),
+        melodia_trick=settings.melodia_trick,
+    )
+    if not found:
+        raise InputError("no notes found", remedy="lower onset_threshold, frame_threshold or min_note_ms")
+    start, end, pitch, probability = (np.array(column) for column in zip(*found, strict=True))
+    times = frame_times(len(frames))
+    notes = np.empty(len(found), NOTE_DTYPE)
+    notes["start"], notes["end"], notes["pitch"], notes["track"] = times[start], times[end], pitch, 0
+    notes["velocity"] = np.maximum(1, np.round(127 * probability.astype(np.float32)))
+    return notes
+
+
+def _tracked_timing(audio, fallback_bpm):
+    try:
+        return estimate_beats(audio, SAMPLE_RATE), "tracked by librosa"
+    except InputError as error:
+        if fallback_bpm is None:
+            raise InputError(error.reason, remedy="give beats, or fallback_bpm for an even tempo") from error
+    return Timing.regular(fallback_bpm), f"none found: an even {fallback_bpm:g} bpm was asked for"
+
+
+def _text(name):
+    """A file name as text: bytes that are no UTF-8, which no file format takes, become U+FFFD."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
+
+
+def _described(settings):
+    return {name: str(value) for name, value in asdict(settings).items()}

@@ -1,0 +1,153 @@
+"""Map a function over files in local processes, where one bad file or one dying process leaves the others alone."""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import traceback
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
+from functools import partial
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from .errors import InputError, MusicgenError
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Outcome(NamedTuple):
+    """What became of one item: `result`, or the `error` (then `result` is None)."""
+
+    item: Any
+    result: Any = None
+    error: MusicgenError | None = None
+
+
+def map_files(function, items, *, workers=None, progress=False, unit="file"):
+    """Apply a function to every item, several at a time.
+
+    An error of the function is the outcome of its item; the others go on. So is the death of a worker process
+    (out of memory, a crash in native code): the items then under way are tried once more, one at a time, to find
+    the one at fault.
+
+    Parameters
+    ----------
+    function : callable
+        Of one item. With processes, a function of a module, its results picklable.
+    items : iterable
+        Picklable.
+    workers : int, optional
+        Local processes, each with one thread for numerical libraries. 0 or 1 runs in this process. Default: one per
+        usable processor, no more than items. Processes are spawned: a script that calls this needs the usual
+        ``if __name__ == "__main__":``.
+    progress : bool
+        Whether to show a bar on stderr.
+    unit : str
+        What the bar counts.
+
+    Yields
+    ------
+    Outcome
+        As they complete, not in the order of `items`.
+
+    Raises
+    ------
+    InputError
+        If `workers` is negative.
+
+    Examples
+    --------
+    >>> [outcome.result for outcome in map_files(abs, [-1, -2], workers=0)]
+    [1, 2]
+    """
+    items = list(items)
+    if workers is not None and workers < 0:
+        raise InputError(f"workers must be at least 0, not {workers}")
+    workers = min(usable_processors() if workers is None else workers, len(items))
+    outcomes = _inline(function, items) if workers <= 1 else _pooled(function, items, workers)
+    with contextlib.closing(outcomes), _bar(len(items), unit, progress) as bar:
+        for outcome in outcomes:
+            bar.update()
+            yield outcome
+
+
+def usable_processors():
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _bar(total, unit, progress):
+    return tqdm(total=total, unit=unit, file=sys.stderr, disable=not progress)
+
+
+def _inline(function, items):
+    for item in items:
+        yield _outcome(function, item)
+
+
+def _pooled(function, items, workers):
+    """Keep `workers` items under way; when the pool breaks, they are the suspects."""
+    waiting = deque(items)
+    while waiting:
+        suspects = []
+        with _pool(workers) as pool:
+            running, submit = {}, partial(pool.submit, _outcome, function)
+            while _fill(submit, running, waiting, 0 if suspects else workers):
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    item = running.pop(future)
+                    if isinstance(future.exception(), BrokenExecutor):
+                        suspects.append(item)
+                    else:
+                        yield future.result()
+        yield from (_alone(function, item) for item in suspects)
+
+
+def _fill(submit, running, waiting, workers):
+    """Submit items until `workers` are under way; the number under way."""
+    while waiting and len(running) < workers:
+        try:
+            future = submit(waiting[0])
+        except BrokenExecutor:
+            break
+        running[future] = waiting.popleft()
+    return len(running)
+
+
+def _alone(function, item):
+    """The outcome of an item in a process of its own."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(_outcome, function, item).result()
+        except BrokenExecutor:
+            return Outcome(item, error=MusicgenError("the worker process died (out of memory, or a crash)"))
+
+
+@contextlib.contextmanager
+def _pool(workers):
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_use_one_thread)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _use_one_thread():
+    for name in _THREADS:
+        os.environ[name] = "1"
+
+
+def _outcome(function, item):
+    """Run in the worker; errors of other kinds become picklable ones, with their trace as a note."""
+    try:
+        return Outcome(item, result=function(item))
+    except MusicgenError as error:
+        return Outcome(item, error=error)
+    except Exception as error:  # whatever a decoder or a model throws at one file must not stop the others
+        wrapped = MusicgenError(f"unexpected {type(error).__name__}: {error}")
+        wrapped.add_note(traceback.format_exc())
+        return Outcome(item, error=wrapped)
