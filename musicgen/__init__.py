@@ -20,6 +20,8 @@ _ROOMS = {
     "transcription": ["transcribe", "read_audio"],
     "rendering": ["render", "write_audio"],
     "score": ["read_score", "write_score", "to_music21", "from_music21", "estimate_key"],
+    "metrics": [],
+    "baselines": [],
     "codecs": ["EventsCodec"],
     "datasets": ["load_corpus", "load_folder", "load_gtzan"],
     "composers": ["LSTMComposer", "load_composer"],

@@ -225,10 +225,12 @@ def _loops(sequence, resolution):
 def _longest_repetition(codes, onsets, period):
     """The onset from which on most codes return after `period` steps without a break, and how many do."""
     begins, lengths = true_runs(codes[period:] == codes[:-period])
+    if not len(begins):
+        return 0, 0
     onset = np.append(onsets, len(codes))[np.searchsorted(onsets, begins)]
     same = lengths - (onset - begins)
-    best = int(np.argmax(same)) if len(same) else None
-    return (0, 0) if best is None else (int(onset[best]), int(same[best]))
+    best = np.argmax(same)
+    return int(onset[best]), int(same[best])
 
 
 def _step_codes(sequence, resolution, bar_steps):
