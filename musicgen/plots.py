@@ -13,15 +13,20 @@ from .files import atomic_path
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 
-#: Paul Tol's "bright" and "muted" schemes without their greys, distinct for colour-blind readers too; first come,
-#: first served. (Introduction to Colour Schemes, SRON/EPS/TN/09-002.)
+#: Paul Tol's "bright" scheme, six colours distinct for colour-blind readers too, then others of his schemes that
+#: can be seen on light and on dark ground (Introduction to Colour Schemes, SRON/EPS/TN/09-002). From 13 tracks on
+#: they repeat.
 COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377",
-    "#332288", "#DDCC77", "#882255", "#44AA99", "#999933", "#CC6677",
+    "#EE7733", "#009988", "#CC6677", "#999933", "#AA4499", "#DDCC77",
 )  # fmt: skip
 
-_INK = "#333333"
+#: Colour of everything but the notes.
+INK = "#333333"
 _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+#: Notes are drawn at this zorder and above, everything else below.
+NOTE_LAYER = 2
+
 _BLACK_KEYS = (1, 3, 6, 8, 10)
 _LOUDEST, _SOFTEST = 1.0, 0.4  # opacity of velocity 127 and 1
 _MOST_BEATS, _MOST_BARS, _MOST_LABELS = 120, 160, 24  # in one picture; more would be grey mist
@@ -75,8 +80,8 @@ def plot_piece(sequence, *, ax=None, start=None, end=None):
     stroke = float(np.clip(30 / (end - start), 0.25, 0.9))
     _draw_tracks(ax, sequence, notes, rows.heights(notes["pitch"], drums), stroke)
     ax.set_xlim(start, end)
-    ax.set_xlabel("time (s)", color=_INK)
-    ax.set_title(sequence.meta.get("title", ""), loc="left", color=_INK, fontweight="bold", parse_math=False)
+    ax.set_xlabel("time (s)", color=INK)
+    ax.set_title(sequence.meta.get("title", ""), loc="left", color=INK, fontweight="bold", parse_math=False)
     return ax
 
 
@@ -115,10 +120,10 @@ def plot_history(history, *, ax=None):
     for name, values in losses.items():
         _draw_loss(ax, name, values, COLOURS[names.index(name.removeprefix("val_")) % len(COLOURS)])
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel("epoch", color=_INK)
-    ax.set_ylabel("loss", color=_INK)
-    ax.grid(axis="y", color=_INK, alpha=0.12, linewidth=0.6)
-    ax.legend(frameon=False, labelcolor=_INK)
+    ax.set_xlabel("epoch", color=INK)
+    ax.set_ylabel("loss", color=INK)
+    ax.grid(axis="y", color=INK, alpha=0.12, linewidth=0.6)
+    ax.legend(frameon=False, labelcolor=INK)
     return ax
 
 
@@ -176,10 +181,10 @@ def _new_axes(width, height):
     except ImportError as error:
         raise missing_dependency("matplotlib", "drawing pictures") from error
     ax = Figure(figsize=(width, height), layout="constrained").add_subplot()
-    ax.tick_params(colors=_INK, labelsize=9)
+    ax.tick_params(colors=INK, labelsize=9)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(_INK)
+        spine.set_color(INK)
         spine.set_alpha(0.5)
     return ax
 
@@ -231,15 +236,15 @@ class _Rows:
     def draw(self, ax):
         for pitch in range(self.low, self.high + 1):
             if pitch % 12 in _BLACK_KEYS:
-                ax.axhspan(pitch - 0.5, pitch + 0.5, color=_INK, alpha=0.045, linewidth=0, zorder=0)
+                ax.axhspan(pitch - 0.5, pitch + 0.5, color=INK, alpha=0.045, linewidth=0, zorder=0)
             elif pitch % 12 == 0:
-                ax.axhline(pitch - 0.5, color=_INK, alpha=0.25, linewidth=0.6, zorder=0.5)
+                ax.axhline(pitch - 0.5, color=INK, alpha=0.25, linewidth=0.6, zorder=0.5)
         if len(self.drums) and self.pitched:
-            ax.axhline(self.low - 0.75, color=_INK, alpha=0.6, linewidth=0.8, zorder=0.5)
+            ax.axhline(self.low - 0.75, color=INK, alpha=0.6, linewidth=0.8, zorder=0.5)
         ax.set_ylim(self.floor, self.high + 0.5)
         step = next(steps for span, steps in _TICKS if self.span <= span)
         pitches = [pitch for pitch in range(self.low, self.high + 1) if pitch % 12 in step]
-        names = [f"{_NAMES[pitch % 12]}{pitch // 12 - 1}" for pitch in pitches]
+        names = [pitch_name(pitch) for pitch in pitches]
         ax.set_yticks([*self.lanes, *pitches], [*self.drum_names, *names])
         ax.tick_params(axis="y", length=0)
 
@@ -265,12 +270,12 @@ def _draw_bars(ax, timing, start, end):
     top = ax.secondary_xaxis("top")
     names = [str(number) for number in numbers[labelled]]
     top.set_xticks(times[labelled], [f"bar {name}" for name in names[:1]] + names[1:])
-    top.tick_params(length=0, labelsize=8, colors=_INK, pad=1)
+    top.tick_params(length=0, labelsize=8, colors=INK, pad=1)
     top.spines["top"].set_visible(False)
 
 
 def _draw_lines(ax, times, **style):
-    ax.vlines(times, 0, 1, transform=ax.get_xaxis_transform(), color=_INK, zorder=0.6, **style)
+    ax.vlines(times, 0, 1, transform=ax.get_xaxis_transform(), color=INK, zorder=0.6, **style)
 
 
 def _label_step(count):
@@ -287,7 +292,7 @@ def _draw_tracks(ax, sequence, notes, heights, stroke):
         mine = notes["track"] == index
         _draw_notes(ax, notes[mine], heights[mine], COLOURS[index % len(COLOURS)], stroke)
     if not shown:
-        ax.text(0.5, 0.5, "no notes", transform=ax.transAxes, ha="center", va="center", color=_INK)
+        ax.text(0.5, 0.5, "no notes", transform=ax.transAxes, ha="center", va="center", color=INK)
     if len(shown) > 1 or any(sequence.tracks[index].name for index in shown):
         _draw_legend(ax, [(COLOURS[index % len(COLOURS)], track_label(sequence.tracks[index])) for index in shown])
 
@@ -303,8 +308,8 @@ def _draw_notes(ax, notes, heights, colour, stroke):
     low, high = heights - 0.38, heights + 0.38
     corners = np.stack([[left, low], [left, high], [right, high], [right, low]]).transpose(2, 0, 1)
     raster = len(notes) >= _RASTER_FROM
-    ax.add_collection(PolyCollection(corners, facecolors=faces, linewidth=0, zorder=2, rasterized=raster))
-    strokes = ax.vlines(left, low, high, colors=_darker(colour), linewidth=stroke, zorder=2.1)
+    ax.add_collection(PolyCollection(corners, facecolors=faces, linewidth=0, zorder=NOTE_LAYER, rasterized=raster))
+    strokes = ax.vlines(left, low, high, colors=_darker(colour), linewidth=stroke, zorder=NOTE_LAYER + 0.1)
     strokes.set_alpha(opacity)
     strokes.set_rasterized(raster)
 
@@ -321,7 +326,7 @@ def _draw_legend(ax, entries):
     legend = ax.legend(
         handles=[Patch(color=colour, label=str(row)) for row, (colour, _) in enumerate(entries)],
         loc="upper left", bbox_to_anchor=(1.005, 1), borderaxespad=0, ncols=1 + (len(entries) - 1) // 20,
-        frameon=False, labelcolor=_INK, fontsize=9, handlelength=1.0,
+        frameon=False, labelcolor=INK, fontsize=9, handlelength=1.0,
     )  # fmt: skip
     for text, (_, label) in zip(legend.get_texts(), entries, strict=True):
         text.set_parse_math(False)
@@ -341,6 +346,17 @@ def track_label(track):
 
     label = track.name or ("drums" if track.drum else program_to_instrument_name(track.program))
     return label if len(label) <= 28 else label[:27] + "…"
+
+
+def pitch_name(pitch):
+    """The name of a MIDI pitch, with its octave: C4 = 60.
+
+    Examples
+    --------
+    >>> pitch_name(60), pitch_name(70)
+    ('C4', 'B♭4')
+    """
+    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def _losses(history):

@@ -131,7 +131,7 @@ def write_audio(sequence, path, **options):
     suffix = path.suffix.lower()
     if suffix not in AUDIO_SUFFIXES:
         raise InputError(f"unknown suffix {suffix!r}", path=path, remedy=f"use one of {', '.join(AUDIO_SUFFIXES)}")
-    soundfile = _import_soundfile()
+    soundfile = import_soundfile()
     audio = render(sequence, **options)
     container, subtype = _SUBTYPES[suffix]
     with (
@@ -223,7 +223,8 @@ def _import_tinysoundfont():
     return tinysoundfont
 
 
-def _import_soundfile():
+def import_soundfile():
+    """The soundfile module; MissingDependencyError where it or its libsndfile is absent."""
     try:
         import soundfile
     except (ImportError, OSError) as error:  # OSError: without the libsndfile that its wheel brings
