@@ -175,6 +175,13 @@ def test_higher_orders_help_where_there_is_memory():
     assert mean[4] < mean[1]
 
 
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_sequences_shorter_than_the_order_are_enough(smoothing):
+    short, long = (NGram(order, 3, smoothing=smoothing).fit([[0], [1], [0]]) for order in (2, 5))
+    assert long.nll([0, 1, 2, 2, 1, 0])[0] == short.nll([0])[0]
+    assert long.probabilities([2, 2, 2]).sum() == pytest.approx(1)
+
+
 def test_large_vocabularies_do_not_overflow():
     vocab_size = 2**31 - 1
     piece = [vocab_size - 1, 0, vocab_size - 2, vocab_size - 1, 0, vocab_size - 2]

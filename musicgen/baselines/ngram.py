@@ -246,6 +246,8 @@ class NGram:
         """Probability of each token, interpolated from the shortest context to the longest."""
         probability = np.full(len(tokens), 1.0 / self.vocab_size)
         for level, number in zip(self._fitted(), contexts, strict=True):
+            if not len(level.contexts):
+                break  # every training sequence was shorter
             gram = np.where(number < 0, -1, _find(level.grams, number * self.vocab_size + tokens))
             weight = np.where(gram < 0, 0.0, level.weight[gram])
             probability = weight + np.where(number < 0, 1.0, level.backoff[number]) * probability
@@ -266,6 +268,8 @@ class NGram:
 
 def _find(keys, wanted):
     """Places of `wanted` in the sorted `keys`, -1 where it is not among them."""
+    if not len(keys):
+        return np.full(np.shape(wanted), -1)
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[places] == wanted, places, -1)
 
