@@ -1,6 +1,7 @@
 """Sound files to waveforms, whatever their format, rate, bit depth and channels."""
 
 import math
+import os
 import re
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def _decode(path, allow_truncated):
     except ImportError as error:
         raise missing_dependency("soundfile", "reading audio") from error
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)  # names that are not UTF-8
     except (
         soundfile.SoundFileError,
         TypeError,
