@@ -21,7 +21,7 @@ _RESOLUTIONS = [480 * 2**k for k in range(7)]  # ticks per quarter; the last sui
 _TICK_S = 0.9e-3  # a tick is shorter than this
 _SLACK_US = 100  # a tempo is kept while beats stay this near to their times
 _MAX_TEMPO = 2**24 - 1  # microseconds per quarter
-_MAX_TICK = 2**31 - 1
+_MAX_TICK = 2**28 - 1  # the longest wait between two events
 _OFF_GRID = 1 / 16  # quarters by which a pickup's time signature may miss its length
 
 
