@@ -134,14 +134,15 @@ def write_audio(sequence, path, **options):
     soundfile = import_soundfile()
     audio = render(sequence, **options)
     container, subtype = _SUBTYPES[suffix]
-    with (
-        atomic_path(path) as temporary,
-        soundfile.SoundFile(
-            temporary, "w", options.get("sample_rate", 44100), len(audio), subtype=subtype, format=container
-        ) as file,
-    ):
-        for first in range(0, audio.shape[1], _BLOCK):
-            file.write(audio[:, first : first + _BLOCK].T)
+    form = {"samplerate": options.get("sample_rate", 44100), "channels": 2, "format": container, "subtype": subtype}
+    try:
+        with atomic_path(path) as temporary, soundfile.SoundFile(temporary, "w", **form) as file:
+            for first in range(0, audio.shape[1], _BLOCK):
+                file.write(audio[:, first : first + _BLOCK].T)
+    except soundfile.LibsndfileError as error:
+        raise InputError(
+            f"cannot be written: {error.error_string}", path=path, remedy="check place, rights and space"
+        ) from error
     return path
 
 

@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -266,6 +267,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         write_audio(scale(), path, sample_rate=1)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_place_that_takes_no_files_is_refused():
+    pytest.importorskip("soundfile")
+    if not Path("/proc/self").exists():
+        pytest.skip("no /proc here")
+    with pytest.raises(InputError, match=r"^/proc/self/a\.wav: cannot be written: .*check place, rights"):
+        write_audio(scale(), "/proc/self/a.wav", backend="additive")
 
 
 def test_refusals_name_what_is_allowed(tmp_path):
