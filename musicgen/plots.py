@@ -308,7 +308,9 @@ def _draw_notes(ax, notes, heights, colour, stroke):
     low, high = heights - 0.38, heights + 0.38
     corners = np.stack([[left, low], [left, high], [right, high], [right, low]]).transpose(2, 0, 1)
     raster = len(notes) >= _RASTER_FROM
-    ax.add_collection(PolyCollection(corners, facecolors=faces, linewidth=0, zorder=NOTE_LAYER, rasterized=raster))
+    bars = PolyCollection(corners, facecolors=faces, linewidth=0, zorder=NOTE_LAYER, rasterized=raster)
+    bars.set_snap(False)  # a note narrower than a pixel is faint, not lost
+    ax.add_collection(bars)
     strokes = ax.vlines(left, low, high, colors=_darker(colour), linewidth=stroke, zorder=NOTE_LAYER + 0.1)
     strokes.set_alpha(opacity)
     strokes.set_rasterized(raster)

@@ -233,7 +233,7 @@ def test_losses_are_drawn_by_epoch():
 
 def test_a_history_object_and_several_losses():
     class History:
-        history = {"generator_loss": [1.0, 2.0], "critic_loss": [0.5, 0.1]}  # noqa: RUF012
+        history = {"generator_loss": [1.0, 2.0], "critic_loss": [0.5, 0.1]}
 
     ax = plot_history(History())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
