@@ -168,6 +168,17 @@ class Timing:
         kept = bars[bars < end - 1e-9]
         return kept if len(kept) else bars[:1]
 
+    def first_bars(self, count):
+        """Starts, in quarter notes, of the first `count` bars from time 0 on, however long the piece.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (count,)
+        """
+        longest = max(meter.quarters for meter in self.meters)
+        end = self.bars(1e-6)[0] + longest * (count + 1)
+        return self.bars(float(self.quarters_to_seconds(end)))[:count]
+
     def meter_at(self, quarters):
         """The `Meter` that holds at a quarter-note position (the first one before the first downbeat)."""
         marks = [m.beat * self.quarters_per_beat for m in self.meters]

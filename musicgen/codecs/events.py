@@ -310,7 +310,7 @@ class EventsCodec:
         steps = np.bincount(note_of_token[durations], values[durations], minlength=len(pitches))
         timing = timing or self._even_timing(tokens, types, bar)
         n_bars = int(bar[-1]) + 1
-        starts = self._bar_starts(timing, n_bars + 1)
+        starts = timing.first_bars(n_bars + 1)
         start = starts[bar[pitches]] + last_value(types, values, "Position")[pitches] / self.resolution
         notes = np.empty(len(pitches), NOTE_DTYPE)
         notes["start"] = np.maximum(timing.quarters_to_seconds(start), 0.0)
@@ -337,14 +337,6 @@ class EventsCodec:
                 position += (begin - begins[index - 1]) * 4 * n / d / unit
             beats.append(Meter(position, *meters[index]))
         return Timing([0.0, 60.0 * unit / tempo], unit, tuple(beats))
-
-    @staticmethod
-    def _bar_starts(timing, count):
-        """Starts in quarters of the first `count` bars from time 0 on."""
-        longest = max(meter.quarters for meter in timing.meters)
-        begin = timing.bars(1e-6)[0]
-        bars = timing.bars(float(timing.quarters_to_seconds(begin + longest * (count + 1))))
-        return bars[:count]
 
     def _control_meta(self, tokens, types):
         found = {}

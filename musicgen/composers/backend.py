@@ -1,0 +1,78 @@
+"""The only file that knows TensorFlow from JAX: compiling a function of arrays, scanning over time.
+
+Everything else in this room is written in `keras.ops`. Which backend runs is Keras' own choice
+(`KERAS_BACKEND=jax` in the environment, or keras.json), TensorFlow by default.
+"""
+
+import keras
+import numpy as np
+
+
+def backend_name():
+    """Name of the Keras backend in use."""
+    return keras.backend.backend()
+
+
+def compile_function(function):
+    """A compiled form of a pure function of arrays (nested tuples and dicts of arrays too).
+
+    It is traced and compiled once for every combination of argument shapes. Results are arrays of the backend;
+    `to_numpy` brings them back.
+    """
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    if backend_name() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def scan(step, carry, inputs):
+    """Carry a state through a sequence, one compiled step after the other.
+
+    `keras.ops.scan` on TensorFlow wants outputs of the carry's shape; this one does not.
+
+    Parameters
+    ----------
+    step : callable
+        `(carry, inputs at one time) -> (carry, output)`, with one array as output.
+    carry : nested arrays
+    inputs : nested arrays, each of shape (time, ...)
+
+    Returns
+    -------
+    carry : nested arrays
+    outputs : array, shape (time, ...)
+    """
+    if backend_name() == "tensorflow":
+        return _scan_tensorflow(step, carry, inputs)
+    return keras.ops.scan(step, carry, inputs)
+
+
+def _scan_tensorflow(step, carry, inputs):
+    import tensorflow as tf
+
+    carry = tf.nest.map_structure(tf.convert_to_tensor, carry)
+    inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
+    time = tf.nest.flatten(inputs)[0].shape[0]
+
+    def at(index):
+        return tf.nest.map_structure(lambda values: values[index], inputs)
+
+    carry, first = step(carry, at(0))
+    outputs = tf.TensorArray(first.dtype, size=time, element_shape=first.shape).write(0, first)
+
+    def body(index, carry, outputs):
+        carry, output = step(carry, at(index))
+        return index + 1, carry, outputs.write(index, output)
+
+    _, carry, outputs = tf.while_loop(lambda index, *_: index < time, body, (1, carry, outputs))
+    return carry, outputs.stack()
+
+
+def to_numpy(values):
+    """The same nested structure with NumPy arrays in it."""
+    return keras.tree.map_structure(lambda value: np.asarray(keras.ops.convert_to_numpy(value)), values)

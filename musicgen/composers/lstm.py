@@ -1,0 +1,299 @@
+"""LSTMComposer: a recurrent network over event tokens that continues music from memory."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..codecs import EventsCodec
+from ..errors import InputError
+from .backend import compile_function, scan, to_numpy
+from .base import Composer, checked_sequences, finished
+from .sampling import Prompt, Sampler, SamplingControls
+from .training import best_weights_callbacks, progress_callbacks
+from .windows import TokenWindows
+
+SCORE_CHUNK = 256  # tokens per compiled call of `nll`
+
+
+class LSTMComposer(Composer):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997) over event tokens.
+
+    Parameters
+    ----------
+    preset : {"tiny", "small", "base", "large"}
+        Named size; the arguments below, where given, take the place of its values.
+    codec : EventsCodec, optional
+        Default: one made from the training data by `fit`.
+    embedding, units, layers : int, optional
+        Width of the token embedding, of each recurrent layer, and number of recurrent layers.
+    dropout : float, optional
+        Share of activations dropped between layers while training.
+    seed : int
+        Of initial weights, dropout, transposition and order of the training data.
+
+    Examples
+    --------
+    >>> from musicgen import LSTMComposer, NoteSequence
+    >>> scale = [(i / 2, i / 2 + 0.5, 60 + i % 8, 80, 0) for i in range(64)]
+    >>> composer = LSTMComposer(preset="tiny", seed=0)
+    >>> history = composer.fit([NoteSequence(scale)], epochs=1, progress=False)
+    >>> piece = composer.compose(bars=2, seed=7)
+    >>> piece.duration > 0
+    True
+    """
+
+    options = {"temperature": 1.0, "top_k": None, "top_p": 0.98, "min_p": 0.0}
+    presets = {
+        "tiny": {"embedding": 32, "units": 64, "layers": 1, "dropout": 0.0},
+        "small": {"embedding": 96, "units": 256, "layers": 2, "dropout": 0.3},
+        "base": {"embedding": 128, "units": 512, "layers": 2, "dropout": 0.3},
+        "large": {"embedding": 256, "units": 1024, "layers": 3, "dropout": 0.4},
+    }
+
+    def __init__(self, preset="small", *, codec=None, embedding=None, units=None, layers=None, dropout=None, seed=0):
+        if preset not in self.presets:
+            raise InputError(f"preset {preset!r} is unknown", remedy=f"one of {', '.join(self.presets)}")
+        given = {"embedding": embedding, "units": units, "layers": layers, "dropout": dropout}
+        sizes = {**self.presets[preset], **{name: value for name, value in given.items() if value is not None}}
+        if min(sizes["embedding"], sizes["units"], sizes["layers"]) < 1 or not 0 <= sizes["dropout"] < 1:
+            raise InputError(f"sizes must be at least 1 and dropout in [0, 1), not {sizes}")
+        self.preset, self.codec, self.seed = preset, codec, seed
+        self.embedding, self.units, self.layers, self.dropout = sizes.values()
+        self.model = None
+
+    def get_config(self):
+        """Constructor arguments but the codec."""
+        names = ("preset", "embedding", "units", "layers", "dropout", "seed")
+        return {name: getattr(self, name) for name in names}
+
+    # ---- training
+
+    def fit(
+        self,
+        sequences,
+        *,
+        epochs=20,
+        validation=None,
+        batch_size=16,
+        context=256,
+        learning_rate=2e-3,
+        patience=4,
+        minutes=None,
+        progress=True,
+        callbacks=(),
+    ):
+        """Learn from pieces.
+
+        Every epoch sees each piece in a random key. With `validation` the training stops when the held-out loss
+        has not fallen for `patience` epochs, and the best weights are kept.
+
+        Parameters
+        ----------
+        sequences : iterable of NoteSequence
+            `meta["genre"]` and `meta["key"]` become controls.
+        epochs : int
+            Passes over the data at most.
+        validation : iterable of NoteSequence, optional
+            Held-out pieces.
+        batch_size, context : int
+            Windows per step, tokens per window.
+        learning_rate : float
+            Of AdamW (Loshchilov and Hutter 2019), falling to a tenth along a cosine.
+        patience : int
+            Epochs without improvement before stopping.
+        minutes : float, optional
+            Stop after the epoch in which this time is up.
+        progress : bool
+            Show a progress bar on standard error.
+        callbacks : sequence of keras.callbacks.Callback
+            Further ones.
+
+        Returns
+        -------
+        keras.callbacks.History
+            `history["loss"]` and `history["val_loss"]` in nats per token, one entry per epoch.
+
+        Raises
+        ------
+        InputError
+            If there is nothing to learn from.
+        """
+        sequences = checked_sequences(sequences)
+        held_out = checked_sequences(validation, "validation") if validation is not None else None
+        if self.codec is None:
+            self.codec = EventsCodec.for_data(sequences + (held_out or []))
+        if self.model is None:
+            self._build()
+        windows = {"context": context, "batch_size": batch_size, "seed": self.seed}
+        data = TokenWindows(self.codec, [self.codec.encode(s) for s in sequences], **windows)
+        check = held_out and TokenWindows(
+            self.codec, [self.codec.encode(s) for s in held_out], augment=False, **windows
+        )
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(data), alpha=0.1)
+        self.model.compile(
+            optimizer=keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
+            jit_compile=True,
+        )
+        hooks = best_weights_callbacks(patience if check else None, minutes)
+        hooks += progress_callbacks(epochs, progress) + list(callbacks)
+        history = self.model.fit(
+            data, epochs=epochs, validation_data=check, callbacks=hooks, verbose=0, shuffle=False
+        )
+        self._record_provenance(sequences, history)
+        return history
+
+    def nll(self, sequences):
+        """Negative log-likelihood of pieces, exact: the state runs through each piece from its beginning.
+
+        Parameters
+        ----------
+        sequences : iterable of NoteSequence
+
+        Returns
+        -------
+        list of numpy.ndarray of float64
+            Nats for every token of each piece but BOS. The grammar's masks are not used.
+        """
+        self._need_training()
+        streams = [self.codec.encode(sequence) for sequence in checked_sequences(sequences)]
+        length = -(-max(map(len, streams)) // SCORE_CHUNK) * SCORE_CHUNK + 1
+        tokens = np.zeros((length, len(streams)), np.int32)
+        for column, stream in enumerate(streams):
+            tokens[: len(stream), column] = stream
+        weights = self._step_weights()
+        carry = tuple((np.zeros((len(streams), self.units), np.float32),) * 2 for _ in range(self.layers))
+        scores = []
+        for start in range(0, length - 1, SCORE_CHUNK):
+            inputs = tokens[start : start + SCORE_CHUNK], tokens[start + 1 : start + SCORE_CHUNK + 1]
+            carry, nats = self._score(weights, carry, *inputs)
+            scores.append(to_numpy(nats))
+        scores = np.concatenate(scores).astype(np.float64)
+        return [scores[: len(stream) - 1, column] for column, stream in enumerate(streams)]
+
+    # ---- composing
+
+    def _compose(self, count, *, bars, genre, primer, seed, progress, **sampling):
+        controls = SamplingControls(**sampling)
+        tokens = None if primer is None else self._primer_tokens(primer, genre)
+        prompts = [Prompt(self.codec, bars, [seed, i], primer=tokens, genre=genre) for i in range(count)]
+        zeros = np.zeros((1, self.units), np.float32)
+        carry = tuple((zeros, zeros) for _ in range(self.layers))
+        streams, dense = self._sampler.sample(self._step_weights(), carry, prompts, controls, progress=progress)
+        settings = {name: value for name, value in sampling.items() if value != SamplingControls.__dict__[name]}
+        pieces = []
+        for index, (stream, cut) in enumerate(zip(streams, dense, strict=True)):
+            meta = {"composer": type(self).__name__, "seed": seed, "number": index, "bars": bars, **settings}
+            meta["title"] = f"{genre or 'piece'} {index + 1}"
+            if cut:
+                meta["warning"] = "some bars were cut short: too many notes, the composer is undertrained"
+            pieces.append(self._decoded(stream, tokens, primer, meta))
+        return pieces
+
+    def _decoded(self, stream, primer_tokens, primer, meta):
+        bos = [self.codec.token("BOS_None")]
+        tokens = np.concatenate([bos if primer is None else primer_tokens, stream])
+        beside = {}
+        if primer is not None:
+            tracks = primer.tracks + self.codec.tracks[len(primer.tracks) :]
+            beside = {"timing": primer.timing, "tracks": tracks}
+            meta = {**primer.meta, **meta, "primer": primer.meta.get("title", "a given piece")}
+        piece = self.codec.decode(tokens, meta=meta, **beside)
+        return finished(piece, int(np.sum(tokens == self.codec.token("Bar_None"))))
+
+    def _primer_tokens(self, primer, genre):
+        primer = checked_sequences([primer], "primer")[0]
+        labelled = primer.replace(meta={"genre": genre}) if genre else primer
+        return self.codec.encode(labelled)[:-1]
+
+    # ---- the network
+
+    def _build(self):
+        sizes, seed = self.codec.vocab_size, self.seed
+        inputs = keras.Input((None,), dtype="int32", name="tokens")  # (batch, time)
+        uniform = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)
+        hidden = keras.layers.Embedding(sizes, self.embedding, embeddings_initializer=uniform, name="embedding")(
+            inputs
+        )
+        for number in range(1, self.layers + 1):
+            hidden = keras.layers.Dropout(self.dropout, seed=seed + number)(hidden)
+            hidden = keras.layers.LSTM(
+                self.units,
+                return_sequences=True,
+                kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 10 * number),
+                recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 10 * number + 1),
+                name=f"lstm_{number}",
+            )(hidden)  # (batch, time, units)
+        hidden = keras.layers.Dropout(self.dropout, seed=seed)(hidden)
+        glorot = keras.initializers.GlorotUniform(seed=seed + 5)
+        logits = keras.layers.Dense(sizes, kernel_initializer=glorot, name="logits")(hidden)
+        self.model = keras.Model(inputs, logits, name="lstm_composer")
+        self._sampler = Sampler(recurrent_step, self.codec.grammar)
+        self._score = compile_function(_score_chunk)
+
+    def _variables(self):
+        """Variables of the network by explicit name."""
+        named = {"embedding": self.model.get_layer("embedding").embeddings}
+        for number in range(1, self.layers + 1):
+            cell = self.model.get_layer(f"lstm_{number}").cell
+            named |= {
+                f"lstm_{number}.kernel": cell.kernel,
+                f"lstm_{number}.recurrent_kernel": cell.recurrent_kernel,
+                f"lstm_{number}.bias": cell.bias,
+            }
+        head = self.model.get_layer("logits")
+        return named | {"logits.kernel": head.kernel, "logits.bias": head.bias}
+
+    def _weights(self):
+        return {name: np.asarray(ops.convert_to_numpy(variable)) for name, variable in self._variables().items()}
+
+    def _set_weights(self, weights):
+        for name, variable in self._variables().items():
+            variable.assign(weights[name])
+
+    def _step_weights(self):
+        named = {name: ops.convert_to_tensor(variable) for name, variable in self._variables().items()}
+        layers = tuple(
+            tuple(named[f"lstm_{number}.{part}"] for part in ("kernel", "recurrent_kernel", "bias"))
+            for number in range(1, self.layers + 1)
+        )
+        return named["embedding"], layers, (named["logits.kernel"], named["logits.bias"])
+
+
+def recurrent_step(weights, tokens, carry):
+    """One step of the network for a batch of streams.
+
+    Parameters
+    ----------
+    weights : (embedding, ((kernel, recurrent_kernel, bias), ...), (kernel, bias))
+    tokens : int32, shape (batch,)
+    carry : ((hidden, cell), ...)
+        One pair per layer, each float32 of shape (batch, units).
+
+    Returns
+    -------
+    logits : float32, shape (batch, vocab_size)
+    carry : as given
+    """
+    embedding, layers, (head, head_bias) = weights
+    signal = ops.take(embedding, tokens, axis=0)  # (batch, embedding)
+    after = []
+    for (kernel, recurrent_kernel, bias), (hidden, cell) in zip(layers, carry, strict=True):
+        gates = ops.matmul(signal, kernel) + ops.matmul(hidden, recurrent_kernel) + bias  # (batch, 4 * units)
+        write, keep, candidate, show = ops.split(gates, 4, axis=-1)
+        cell = ops.sigmoid(keep) * cell + ops.sigmoid(write) * ops.tanh(candidate)
+        signal = ops.sigmoid(show) * ops.tanh(cell)
+        after.append((signal, cell))
+    return ops.matmul(signal, head) + head_bias, tuple(after)
+
+
+def _score_chunk(weights, carry, tokens, targets):
+    """Nats of `targets` (time, batch) after `tokens`, and the recurrent state behind them."""
+
+    def body(carry, inputs):
+        token, target = inputs
+        logits, carry = recurrent_step(weights, token, carry)
+        chosen = ops.take_along_axis(logits, ops.expand_dims(target, 1), axis=1)[:, 0]
+        return carry, ops.logsumexp(logits, axis=-1) - chosen
+
+    return scan(body, carry, (tokens, targets))

@@ -1,0 +1,102 @@
+"""The LSTM's own: exact likelihood, sampling controls, one compiled loop."""
+
+import numpy as np
+import pytest
+
+from musicgen import EventsCodec, InputError, LSTMComposer
+from musicgen.composers.sampling import MAX_TOKENS_PER_BAR, SamplingControls, draw
+from tests.test_composers import TUNES
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def composer():
+    composer = LSTMComposer(preset="tiny", layers=2, seed=0)
+    composer.fit(TUNES[:6], epochs=8, progress=False)
+    return composer
+
+
+def test_nll_equals_the_training_network_on_whole_pieces(composer):
+    for piece, nats in zip(TUNES[6:], composer.nll(TUNES[6:]), strict=True):
+        tokens = composer.codec.encode(piece)
+        logits = np.asarray(composer.model(tokens[None, :-1]))[0].astype(np.float64)
+        logits -= np.log(np.sum(np.exp(logits - logits.max(1, keepdims=True)), 1, keepdims=True)) + logits.max(
+            1, keepdims=True
+        )
+        np.testing.assert_allclose(nats, -logits[np.arange(len(logits)), tokens[1:]], atol=1e-4)
+
+
+def test_temperature_zero_is_argmax_and_needs_no_seed(composer):
+    pieces = [composer.compose(bars=2, seed=seed, temperature=0, genre="folk") for seed in (1, 2)]
+    np.testing.assert_array_equal(pieces[0].notes, pieces[1].notes)
+    assert len({composer.compose(bars=2, seed=seed, temperature=1.0).notes.tobytes() for seed in range(4)}) > 1
+
+
+def drawn_shares(logits, **options):
+    """Share of each token over an even grid of quantiles."""
+    quantiles = ((np.arange(2000) + 0.5) / 2000).astype(np.float32)
+    logits = np.tile(np.array(logits, np.float32), (2000, 1))
+    controls = SamplingControls(**options)
+    tokens = draw(
+        logits, np.ones_like(logits, bool), quantiles, controls.row(logits.shape[1]), filters=controls.filters
+    )
+    return np.bincount(np.asarray(tokens), minlength=logits.shape[1]) / 2000
+
+
+P = np.array([0.5, 0.25, 0.15, 0.07, 0.03])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, P),
+        ({"temperature": 0.5}, P**2 / np.sum(P**2)),
+        ({"temperature": 0}, [1, 0, 0, 0, 0]),
+        ({"top_k": 2}, [2 / 3, 1 / 3, 0, 0, 0]),
+        ({"top_p": 0.8}, P * [1, 1, 1, 0, 0] / 0.9),
+        ({"top_p": 0.5}, [1, 0, 0, 0, 0]),
+        ({"min_p": 0.2}, P * [1, 1, 1, 0, 0] / 0.9),
+        ({"top_k": 3, "top_p": 0.8}, P * [1, 1, 0, 0, 0] / 0.75),
+        ({"top_k": 4, "min_p": 0.4}, P * [1, 1, 0, 0, 0] / 0.75),
+    ],
+)
+def test_sampling_controls_leave_exactly_the_tokens_they_promise(options, expected):
+    np.testing.assert_allclose(drawn_shares(np.log(P), **options), expected, atol=2e-3)
+
+
+def test_masked_tokens_are_never_drawn():
+    logits = np.tile(np.array([9.0, 0.0, 0.0], np.float32), (64, 1))
+    allowed = np.tile([False, True, True], (64, 1))
+    quantiles = np.linspace(0, 1, 64, endpoint=False, dtype=np.float32)
+    tokens = np.asarray(draw(logits, allowed, quantiles, SamplingControls().row(3), filters=False))
+    assert set(tokens.tolist()) == {1, 2}
+
+
+@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_k": 0}, {"top_p": 0}, {"min_p": 1.5}])
+def test_sampling_controls_out_of_range_are_refused(composer, bad):
+    with pytest.raises(InputError, match=f"{next(iter(bad))} must be"):
+        composer.compose(bars=1, **bad)
+
+
+def test_an_untrained_network_still_writes_pieces_that_decode():
+    composer = LSTMComposer(preset="tiny", codec=EventsCodec.for_data(TUNES), seed=1)
+    composer.fit(TUNES[:1], epochs=1, learning_rate=1e-9, progress=False)
+    for piece in composer.compose_many(4, bars=2, seed=0, top_p=1.0):
+        assert len(piece.timing.bars(piece.duration)) >= 2
+        assert len(piece) < 2 * MAX_TOKENS_PER_BAR
+
+
+def test_the_loop_is_compiled_once_per_shape(composer):
+    import time
+
+    composer.compose(bars=2, seed=0)
+    start = time.perf_counter()
+    composer.compose(bars=2, seed=1)
+    assert time.perf_counter() - start < 1.0, "a second compose traced or compiled again"
+
+
+def test_time_limit_and_early_stopping_end_training():
+    composer = LSTMComposer(preset="tiny", seed=0)
+    history = composer.fit(TUNES[:2], epochs=50, minutes=1e-6, progress=False)
+    assert len(history.history["loss"]) == 1
