@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import sys
+import threading
 import traceback
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
@@ -129,16 +130,23 @@ def _alone(function, item):
 @contextlib.contextmanager
 def _pool(workers):
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_use_one_thread)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _use_one_thread():
+def _prepare_worker():
     for name in _THREADS:
         os.environ[name] = "1"
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent():
+    """A killed parent cannot stop its workers; without this they would wait for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _outcome(function, item):

@@ -1,7 +1,10 @@
 """map_files: errors and dying workers stay with their item."""
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +84,42 @@ def test_nothing_to_do_and_wrong_workers():
     assert list(map_files(abs, [])) == []
     with pytest.raises(InputError, match="workers"):
         list(map_files(abs, [1], workers=-1))
+
+
+def sign_in(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def is_running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def waited_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by POSIX signals")
+def test_workers_end_with_a_killed_parent(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(
+        "from musicgen.workers import map_files\nfrom test_workers import sign_in\n"
+        f"if __name__ == '__main__':\n    list(map_files(sign_in, [{str(tmp_path / 'pids')!r}] * 2, workers=2))\n"
+    )
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    tests = str(Path(__file__).parent)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, str(Path(tests).parent)])}
+    parent = subprocess.Popen([sys.executable, str(script)], env=environment)
+    assert waited_for(lambda: len(list(pids.iterdir())) == 2)
+    workers = [int(file.name) for file in pids.iterdir()]
+    parent.kill()
+    parent.wait()
+    assert waited_for(lambda: not any(map(is_running, workers)))
