@@ -1,0 +1,50 @@
+"""The key of a piece."""
+
+import numpy as np
+
+from ..errors import InputError
+
+# How well each pitch class fits C major and c minor: probe tones of Krumhansl & Kessler, Psychological Review 89
+# (1982), in the version of Krumhansl, Cognitive Foundations of Musical Pitch (1990), p. 30.
+_MAJOR = [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
+_MINOR = [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17]
+_MAJOR_NAMES = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
+_MINOR_NAMES = ["c", "c#", "d", "eb", "e", "f", "f#", "g", "g#", "a", "bb", "b"]
+KEYS = [f"{name} major" for name in _MAJOR_NAMES] + [f"{name} minor" for name in _MINOR_NAMES]
+
+
+def estimate_key(sequence):
+    """Key by the Krumhansl-Schmuckler algorithm.
+
+    The time that each pitch class sounds is correlated with how well it fits each of the 24 keys; drum tracks
+    do not count. A short or wandering piece gets the best of bad fits.
+
+    Parameters
+    ----------
+    sequence : NoteSequence
+
+    Returns
+    -------
+    str
+        One of `KEYS`: `"C major"`, `"a minor"`, `"Bb major"`, `"f# minor"` and so on.
+
+    Raises
+    ------
+    InputError
+        If no pitched note sounds.
+
+    Examples
+    --------
+    >>> from musicgen import NoteSequence
+    >>> estimate_key(NoteSequence([(k, k + 1, pitch, 80, 0) for k, pitch in enumerate([67, 69, 71, 72, 74, 78, 79])]))
+    'G major'
+    """
+    notes = sequence.notes
+    pitched = notes[~np.array([track.drum for track in sequence.tracks], dtype=bool)[notes["track"]]]
+    if not len(pitched):
+        raise InputError("a piece without pitched notes has no key")
+    sounding = np.bincount(pitched["pitch"] % 12, weights=pitched["end"] - pitched["start"], minlength=12)
+    profiles = np.array([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
+    profiles = profiles - profiles.mean(axis=1, keepdims=True)
+    fits = profiles @ sounding / np.linalg.norm(profiles, axis=1)
+    return KEYS[int(np.argmax(fits))]
