@@ -119,6 +119,20 @@ def test_truncated_flac_and_ogg_are_refused(tmp_path):
             read_audio(damaged(tmp_path, f"cut{suffix}", data[: len(data) // 2]))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="stands a script in for ffmpeg")
+def test_other_formats_are_left_to_ffmpeg(tmp_path, monkeypatch):
+    samples = np.array([[16384, -16384], [0, 8192], [-32768, 32767]], "<i2")
+    (tmp_path / "raw").write_bytes(samples.tobytes())
+    (tmp_path / "ffmpeg").write_text(
+        f"#!/bin/sh\necho 'Stream #0:0: Audio: aac, 44100 Hz, stereo, s16' >&2\nexec cat '{tmp_path / 'raw'}'\n"
+    )
+    (tmp_path / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    audio, sample_rate = read_audio(damaged(tmp_path, "a.m4a", b"not for libsndfile"), mono=False)
+    assert sample_rate == 44100
+    np.testing.assert_array_equal(audio, samples.T / 32768)
+
+
 def test_length_left_open_by_a_pipe_is_no_truncation(tmp_path):
     data = bytearray(sound_bytes(tmp_path, ".wav"))
     place = data.index(b"data") + 4

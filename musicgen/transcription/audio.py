@@ -12,7 +12,7 @@ from ..errors import InputError, missing_dependency
 #: A recording whose loudest sample is below this (-80 dB of full scale) is silent.
 SILENCE = 1e-4
 
-_CONVERT = "convert it, for example to WAV"
+_CONVERT = "convert it to WAV, or install ffmpeg for more formats"
 #: libsndfile's log of a chunk that promises more bytes than the file holds.
 _SHORT_CHUNK = re.compile(r"(?:data|Data Size|SSND)\s*: (\d+) \(should be (\d+)\)")
 #: Sizes that writers to a pipe leave in the header, because they do not know better.
@@ -25,8 +25,8 @@ def read_audio(path, *, sample_rate=None, mono=True, allow_truncated=False):
     Parameters
     ----------
     path : path-like
-        WAV, AU, FLAC, Ogg, MP3, AIFF or whatever else libsndfile decodes; other formats by librosa's fallback
-        (audioread), where a decoder such as ffmpeg is installed.
+        WAV, AU, FLAC, Ogg, MP3, AIFF or whatever else libsndfile decodes; other formats where ffmpeg is installed
+        (16 bits, as librosa's fallback reads them).
     sample_rate : int, optional
         Rate to resample to, in Hz (soxr, high quality, as librosa does). Default: the file's own.
     mono : bool
@@ -102,7 +102,7 @@ def _decode(path, allow_truncated):
         soundfile.SoundFileError,
         TypeError,
     ) as error:  # TypeError: soundfile asks for the rate of headerless files
-        return _decode_by_audioread(path, error)
+        return _decode_by_ffmpeg(path, error)
     with file:
         if file.format == "RAW":  # libsndfile's guess, from the suffix alone, for a file without a known header
             raise InputError("is not audio: it has no known header", path=path, remedy=_CONVERT)
@@ -131,19 +131,20 @@ def _check_complete(path, file, held):
     )
 
 
-def _decode_by_audioread(path, reason):
+def _decode_by_ffmpeg(path, reason):
     try:
-        import audioread
-        import librosa
+        from audioread import DecodeError
+        from audioread.ffdec import FFmpegAudioFile
     except ImportError as error:
         raise missing_dependency("librosa", "reading this audio format") from error
     try:
-        audio, sample_rate = librosa.load(audioread.audio_open(str(path)), sr=None, mono=False)
-    except (audioread.DecodeError, EOFError, OSError) as error:
+        with FFmpegAudioFile(os.fspath(path)) as file:
+            samples = np.frombuffer(b"".join(file), "<i2").reshape(-1, file.channels)
+            return (samples.T / np.float32(32768)).astype(np.float32), file.samplerate
+    except (DecodeError, OSError) as error:
         raise InputError(
             f"is not audio that can be decoded ({_cause(reason)})", path=path, remedy=_CONVERT
         ) from error
-    return np.atleast_2d(audio), int(sample_rate)
 
 
 def _cause(error):
