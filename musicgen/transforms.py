@@ -213,8 +213,9 @@ def fit_timing(timing, start, end):
     """The part of a timing between two times, in its plainest form, with `start` moved to 0 s.
 
     The beats are explicit: from the first one at or after `start` to the first one at or after `end`, at least
-    two. An incomplete beat at the beginning takes the tempo of the first whole one. The first meter begins at
-    the first bar line at or after `start`; meters that begin at or after `end` are left out.
+    two. An incomplete beat at the beginning takes the tempo of the first whole one, or counts as a whole one
+    itself if it lasts longer. The first meter begins at the first bar line at or after `start`; meters that begin
+    at or after `end` are left out.
 
     Parameters
     ----------
@@ -236,10 +237,12 @@ def fit_timing(timing, start, end):
     wide = timing.covering(start, end)
     dropped = min(int(np.searchsorted(wide.beats, start - _NEAR)), len(wide.beats) - 1)
     beats = wide.beats[dropped:] - start
-    beats = beats[: max(2, int(np.searchsorted(beats, end - start - _NEAR)) + 1)]
     if len(beats) < 2:
         beats = np.append(beats, beats[-1] + wide.beats[-1] - wide.beats[-2])
     beats[0] = max(beats[0], 0.0)
+    if beats[0] >= (beats[1] - beats[0]) * (1 - _NEAR):
+        beats, dropped = np.insert(beats, 0, 0.0), dropped - 1
+    beats = beats[: max(2, int(np.searchsorted(beats, end - start - _NEAR)) + 1)]
     moved = [Meter(m.beat - dropped, m.numerator, m.denominator) for m in wide.meters]
     bare = Timing(beats, timing.quarters_per_beat)
     first, last = bare.seconds_to_beats([0.0, end - start]).tolist()
