@@ -1,10 +1,6 @@
 """Composers: models that learn from NoteSequences and write new ones."""
 
 import importlib
-import os
-
-# Before Keras is imported: TensorFlow's start-up messages would bury the progress bars.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _CLASSES = {"LSTMComposer": "lstm"}
 
@@ -17,6 +13,7 @@ __all__ = ["FAMILIES", "LSTMComposer", "composer_class", "load_composer"]
 def __getattr__(name):
     if name not in _CLASSES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    importlib.import_module(".backend", __name__)  # first: it imports Keras quietly
     return getattr(importlib.import_module(f".{_CLASSES[name]}", __name__), name)
 
 

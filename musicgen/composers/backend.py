@@ -4,8 +4,29 @@ Everything else in this room is written in `keras.ops`. Which backend runs is Ke
 (`KERAS_BACKEND=jax` in the environment, or keras.json), TensorFlow by default.
 """
 
-import keras
+import os
+import sys
+import tempfile
+
 import numpy as np
+
+
+def _import_keras():
+    """Import Keras without TensorFlow's start-up messages, which bypass Python and bury the progress bars."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as sink:
+            os.dup2(sink.fileno(), 2)
+            import keras
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    return keras
+
+
+keras = _import_keras()
 
 
 def backend_name():

@@ -35,9 +35,10 @@ class TokenWindows(keras.utils.PyDataset):
         self.batch_size, self.augment = batch_size, augment
         self._random = np.random.default_rng([seed, 1])
         self.on_epoch_begin()
+        self._batches = -(-len(self._windows) // batch_size)
 
     def __len__(self):
-        return -(-len(self._windows) // self.batch_size)
+        return self._batches  # of the first epoch: later cuts may give a window more or less
 
     def on_epoch_begin(self):
         """Cut new windows, in a new order."""
@@ -48,7 +49,9 @@ class TokenWindows(keras.utils.PyDataset):
         self._windows = [windows[index] for index in order]
 
     def __getitem__(self, index):
-        windows = self._windows[index * self.batch_size : (index + 1) * self.batch_size]
+        rows = np.arange(index * self.batch_size, (index + 1) * self.batch_size)
+        rows = rows % len(self._windows) if self.augment else rows[rows < len(self._windows)]
+        windows = [self._windows[row] for row in rows]
         tokens = np.zeros((self.batch_size, self.context + 1), np.int32)
         weights = np.zeros((self.batch_size, self.context), np.float32)
         for row, (window, scored_from) in enumerate(windows):

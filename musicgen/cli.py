@@ -1,0 +1,267 @@
+"""The command `musicgen`: argument parsing and progress only."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from . import __version__
+from .errors import InputError, MusicgenError
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Default: those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 some inputs refused, 2 wrong usage.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except MusicgenError as error:
+        print(f"musicgen: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("musicgen: stopped; what is finished is kept", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="musicgen", description="Recordings in, new music out.")
+    parser.add_argument("--version", action="version", version=f"musicgen {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (_add_transcribe, _add_train, _add_compose, _add_render, _add_info, _add_demo):
+        add(commands)
+    return parser
+
+
+def _command(commands, name, run, text):
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_transcribe(commands):
+    parser = _command(commands, "transcribe", _transcribe, "turn recordings into MIDI files")
+    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files or folders of them (GTZAN or any)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the MIDI files and the manifest")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
+    parser.add_argument("--onset-threshold", type=float, default=0.5, metavar="P", help="default 0.5")
+    parser.add_argument("--frame-threshold", type=float, default=0.3, metavar="P", help="default 0.3")
+    parser.add_argument("--min-note-ms", type=float, default=127.7, metavar="MS", help="default 127.7")
+    parser.add_argument(
+        "--fallback-bpm", type=float, metavar="BPM", help="tempo for recordings in which no beat is found"
+    )
+
+
+def _transcribe(options):
+    from .transcription import transcribe_folder
+
+    report = transcribe_folder(
+        options.audio,
+        options.out,
+        workers=options.workers,
+        onset_threshold=options.onset_threshold,
+        frame_threshold=options.frame_threshold,
+        min_note_ms=options.min_note_ms,
+        fallback_bpm=options.fallback_bpm,
+    )
+    for path in report.done:
+        print(path)
+    if report.skipped:
+        print(f"{len(report.skipped)} up to date", file=sys.stderr)
+    return _refusals(report.refused)
+
+
+def _add_train(commands):
+    parser = _command(commands, "train", _train, "train a composer on pieces")
+    parser.add_argument("family", choices=["lstm"], help="kind of composer")
+    parser.add_argument("data", metavar="DATA", help="folder of MIDI files or recordings, or a corpus: bach-chorales")
+    parser.add_argument("--out", required=True, metavar="MODEL", help="folder for the trained composer")
+    parser.add_argument("--preset", default="small", help="tiny, small (default), base or large")
+    parser.add_argument("--epochs", type=int, default=50, help="at most (default 50)")
+    parser.add_argument("--minutes", type=float, help="stop after this time")
+    parser.add_argument("--held-out", type=float, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
+    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    parser.add_argument("--overwrite", action="store_true", help="replace the composer at MODEL")
+
+
+def _train(options):
+    if Path(options.out).exists() and not options.overwrite:
+        raise InputError("is there already", path=options.out, remedy="choose another name, or add --overwrite")
+    from .composers import composer_class
+    from .datasets.sources import load_data
+    from .datasets.splits import split
+
+    data = load_data(options.data, notes=f"{options.out}-notes")
+    training, held_out = data.pieces, None
+    if options.held_out and len(data.pieces) > 1:
+        share = max(options.held_out, 1 / len(data.pieces))
+        training, held_out = split(data.pieces, (1 - share, share), seed=options.seed)
+    print(f"{len(training)} pieces to learn from, {len(held_out or [])} held out", file=sys.stderr)
+    composer = composer_class(options.family)(preset=options.preset, seed=options.seed)
+    history = composer.fit(training, validation=held_out, epochs=options.epochs, minutes=options.minutes).history
+    print(composer.save(options.out))
+    if "val_loss" in history:
+        print(f"held-out loss {min(history['val_loss']):.3f} nats per token", file=sys.stderr)
+    return _refusals(data.refused)
+
+
+def _add_compose(commands):
+    parser = _command(commands, "compose", _compose, "compose pieces with a trained composer")
+    parser.add_argument("model", metavar="MODEL", help="folder of a trained composer")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pieces")
+    parser.add_argument("-n", "--count", type=int, default=1, metavar="N", help="pieces (default 1)")
+    parser.add_argument("--bars", type=int, default=16, help="bars of each (default 16)")
+    parser.add_argument("--genre", help="a label of the training data")
+    parser.add_argument("--primer", metavar="FILE", help="MIDI file or score to continue")
+    parser.add_argument("--temperature", type=float, help="higher is bolder, 0 always takes the likeliest")
+    parser.add_argument("--top-k", type=int, metavar="K", help="keep the K likeliest tokens")
+    parser.add_argument("--top-p", type=float, metavar="P", help="keep the likeliest tokens that hold probability P")
+    parser.add_argument("--min-p", type=float, metavar="P", help="keep tokens at least P times as likely as the best")
+    parser.add_argument("--seed", type=int, help="the same seed gives the same notes (default: a fresh one)")
+    parser.add_argument("--render", action="store_true", help="write audio too")
+    parser.add_argument("--plot", action="store_true", help="write a picture too")
+    parser.add_argument("--score", action="store_true", help="write MusicXML too")
+
+
+def _compose(options):
+    from .composers import load_composer
+    from .composers.base import fresh_seed
+
+    composer = load_composer(options.model)
+    seed = fresh_seed() if options.seed is None else options.seed
+    names = ("temperature", "top_k", "top_p", "min_p")
+    sampling = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    primer = None if options.primer is None else _read_piece(Path(options.primer))
+    with _bar(options.count * options.bars, "bar", "composing") as bar:
+        pieces = composer.compose_many(
+            options.count,
+            bars=options.bars,
+            genre=options.genre,
+            primer=primer,
+            seed=seed,
+            progress=bar.update,
+            **sampling,
+        )
+    suffixes = [".mid"] + [s for s, wanted in _extra_formats(options).items() if wanted]
+    for number, piece in enumerate(pieces, 1):
+        stem = _unused(Path(options.out), f"{options.genre or 'piece'}-{seed}-{number}", suffixes)
+        for suffix in suffixes:
+            print(_save(piece, stem.with_name(stem.name + suffix)))
+        if "warning" in piece.meta:
+            print(f"musicgen: {stem.name}: {piece.meta['warning']}", file=sys.stderr)
+    return 0
+
+
+def _extra_formats(options):
+    return {".wav": options.render, ".png": options.plot, ".musicxml": options.score}
+
+
+def _add_render(commands):
+    parser = _command(commands, "render", _render, "render MIDI files or scores to audio")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="MIDI files or scores")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the audio")
+    parser.add_argument("--soundfont", metavar="SF2", help="SoundFont (default: a General MIDI one)")
+    parser.add_argument("--format", default="wav", choices=["wav", "flac", "ogg"], help="default wav")
+
+
+def _render(options):
+    refused, used = [], set()
+    with _bar(len(options.files), "file", "rendering") as bar:
+        for file in map(Path, options.files):
+            try:
+                stem, number = file.stem, 1
+                while stem in used:
+                    number += 1
+                    stem = f"{file.stem}-{number}"
+                used.add(stem)
+                target = Path(options.out) / f"{stem}.{options.format}"
+                print(_read_piece(file).save(target, soundfont=options.soundfont))
+            except InputError as error:
+                refused.append((file, str(error)))
+            bar.update()
+    return _refusals(refused)
+
+
+def _add_info(commands):
+    parser = _command(commands, "info", _info, "tell what a file, folder or trained composer holds")
+    parser.add_argument("path", metavar="PATH", help="MIDI file, score, recording, folder, or trained composer")
+
+
+def _info(options):
+    from .inspection import inspect
+
+    facts, refused = inspect(options.path)
+    print(json.dumps(facts, indent=2, ensure_ascii=False))
+    return _refusals(refused)
+
+
+def _add_demo(commands):
+    parser = _command(commands, "demo", _demo, "walk the whole way once: recordings, notes, composer, new music")
+    parser.add_argument("--audio", metavar="DIR", help="your recordings (default: a dozen Bach chorales, rendered)")
+    parser.add_argument("--out", default="out/demo", metavar="DIR", help="default out/demo")
+    parser.add_argument("--minutes", type=float, default=2.5, help="training time at most (default 2.5)")
+    parser.add_argument("--seed", type=int, default=0, help="default 0")
+
+
+def _demo(options):
+    from .demo import run_demo
+
+    report = run_demo(options.audio, options.out, minutes=options.minutes, seed=options.seed)
+    return _refusals([*report["refused"], *report["problems"]])
+
+
+# ---- what several commands share
+
+
+def _read_piece(path):
+    if path.suffix.lower() in (".musicxml", ".xml", ".mxl"):
+        from .score import read_score
+
+        return read_score(path)
+    from .midi import read_midi
+
+    return read_midi(path)
+
+
+def _save(piece, path):
+    if path.suffix == ".png":
+        from .plots import save_figure
+
+        return save_figure(piece.plot(), path)
+    return piece.save(path)
+
+
+def _unused(folder, stem, suffixes):
+    """The stem, numbered if a file of that name is there already."""
+    candidate, number = stem, 1
+    while any((folder / f"{candidate}{suffix}").exists() for suffix in suffixes):
+        number += 1
+        candidate = f"{stem}-v{number}"
+    return folder / candidate
+
+
+def _bar(total, unit, text):
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=unit, desc=text, file=sys.stderr, dynamic_ncols=True)
+
+
+def _refusals(refused):
+    """Name each refused input and its reason on standard error; the exit status."""
+    for path, reason in refused:
+        text = str(reason)
+        print(f"refused {text if text.startswith(str(path)) else f'{path}: {text}'}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The command line: the whole way on small recordings, refusals that name file, reason and remedy."""
+
+import json
+
+import numpy as np
+import pytest
+
+from musicgen import NoteSequence, read_midi, write_midi
+from musicgen.cli import main
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+pytest.importorskip("onnxruntime", reason="transcription is an extra")
+
+
+def melody(seed):
+    rng = np.random.default_rng(seed)
+    pitches = 60 + np.array([0, 2, 4, 5, 7, 9, 11, 12])[rng.integers(0, 8, 16)]
+    rows = [(i / 2, i / 2 + 0.45, int(pitch), 100, 0) for i, pitch in enumerate(pitches)]
+    return NoteSequence(rows, meta={"title": f"melody {seed}"})
+
+
+@pytest.fixture(scope="module")
+def way(tmp_path_factory):
+    """Folder in which recordings were transcribed, and a composer trained on the notes."""
+    folder = tmp_path_factory.mktemp("way")
+    for seed in range(3):
+        genre = ["calm", "wild"][seed % 2]
+        melody(seed).save(folder / "audio" / genre / f"take {seed}.wav", sample_rate=22050, backend="additive")
+    (folder / "audio" / "calm" / "broken.wav").write_bytes(b"no sound")
+    status = main(["transcribe", str(folder / "audio"), "--out", str(folder / "notes"), "--workers", "1"])
+    assert status == 1, "the broken recording must show in the exit status"
+    command = ["train", "lstm", str(folder / "notes"), "--out", str(folder / "model"), "--preset", "tiny"]
+    assert main([*command, "--epochs", "2", "--held-out", "0.34"]) == 0
+    return folder
+
+
+def test_good_neighbours_of_a_broken_recording_are_transcribed(way, capsys):
+    found = sorted(path.relative_to(way / "notes").as_posix() for path in (way / "notes").rglob("*.mid"))
+    assert found == ["calm/take 0.mid", "calm/take 2.mid", "wild/take 1.mid"]
+    assert main(["transcribe", str(way / "audio"), "--out", str(way / "notes")]) == 1
+    output = capsys.readouterr()
+    assert output.out == "", "what is up to date is not done again"
+    assert "3 up to date" in output.err
+    assert "broken.wav" in output.err
+
+
+def test_compose_writes_what_it_prints(way, tmp_path, capsys):
+    command = ["compose", str(way / "model"), "--out", str(tmp_path), "-n", "2", "--bars", "2"]
+    assert main([*command, "--genre", "wild", "--seed", "5", "--render", "--plot"]) == 0
+    printed = capsys.readouterr().out.split()
+    assert sorted(printed) == sorted(map(str, tmp_path.iterdir()))
+    assert {path.suffix for path in tmp_path.iterdir()} == {".mid", ".wav", ".png"}
+    piece = read_midi(tmp_path / "wild-5-1.mid")
+    assert (piece.meta["genre"], piece.meta["seed"]) == ("wild", "5")
+
+
+def test_compose_never_overwrites(way, tmp_path):
+    command = ["compose", str(way / "model"), "--out", str(tmp_path), "--bars", "1", "--seed", "5"]
+    assert main(command) == main(command) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["piece-5-1-v2.mid", "piece-5-1.mid"]
+
+
+def test_compose_continues_a_primer(way, tmp_path):
+    primer = write_midi(melody(9), tmp_path / "mine.mid")
+    out = tmp_path / "out"
+    assert main(["compose", str(way / "model"), "--out", str(out), "--bars", "2", "--primer", str(primer)]) == 0
+    (piece,) = map(read_midi, out.iterdir())
+    assert len(piece.timing.bars(piece.duration)) == 6
+    assert piece.meta["primer"] == "melody 9"
+
+
+def test_render_names_what_it_refuses_and_renders_the_rest(way, tmp_path, capsys):
+    bad = tmp_path / "bad.mid"
+    bad.write_bytes(b"MThd nonsense")
+    good = str(way / "notes" / "calm" / "take 0.mid")
+    assert main(["render", str(bad), good, "--out", str(tmp_path / "audio"), "--format", "flac"]) == 1
+    output = capsys.readouterr()
+    assert output.out.strip() == str(tmp_path / "audio" / "take 0.flac")
+    assert "bad.mid" in output.err
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("model", "composer"), ("notes", "pieces"), ("notes/calm/take 0.mid", "piece")]
+)
+def test_info_tells_the_kind(way, capsys, name, kind):
+    assert main(["info", str(way / name)]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == kind
+
+
+def test_info_of_recordings(way, capsys):
+    assert main(["info", str(way / "audio")]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["kind"], facts["recordings"]) == ("recordings", 4)
+    assert main(["info", str(way / "audio" / "calm" / "take 0.wav")]) == 0
+    assert json.loads(capsys.readouterr().out)["sample_rate"] == 22050
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reasons"),
+    [
+        (["train", "lstm", "{way}/nowhere", "--out", "{way}/new"], ["nowhere", "is no folder", "bach-chorales"]),
+        (["train", "lstm", "{way}/notes", "--out", "{way}/model"], ["is there already", "--overwrite"]),
+        (["compose", "{way}/notes", "--out", "{way}/new"], ["notes", "config.json"]),
+        (["compose", "{way}/model", "--out", "{way}/new", "--genre", "polka"], ["polka", "calm, wild"]),
+        (["compose", "{way}/model", "--out", "{way}/new", "--temperature", "-1"], ["temperature", "0 (argmax)"]),
+        (["info", "{way}/nothing.mid"], ["nothing.mid", "is not there"]),
+        (["transcribe", "{way}/model", "--out", "{way}/new"], ["holds no recordings"]),
+        (["demo", "--audio", "{way}/audio", "--out", "{way}/notes"], ["holds no demo", "--out"]),
+        (["demo", "--audio", "{way}/audio", "--out", "{way}"], ["lie inside it", "--out"]),
+    ],
+)
+def test_refusals_name_file_reason_and_remedy(way, capsys, arguments, reasons):
+    assert main([argument.format(way=way) for argument in arguments]) == 1
+    message = capsys.readouterr().err
+    for reason in reasons:
+        assert reason in message
+    assert "Traceback" not in message
+    assert not (way / "new").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["train", "lstm"], ["compose", "m", "--out", "d", "-n", "two"]])
+def test_wrong_usage_is_status_2(arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
