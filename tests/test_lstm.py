@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musicgen import EventsCodec, InputError, LSTMComposer
+from musicgen import EventsCodec, InputError, LSTMComposer, Timing
 from musicgen.composers.sampling import MAX_TOKENS_PER_BAR, SamplingControls, draw
 from tests.test_composers import TUNES
 
@@ -85,6 +85,19 @@ def test_an_untrained_network_still_writes_pieces_that_decode():
     for piece in composer.compose_many(4, bars=2, seed=0, top_p=1.0):
         assert len(piece.timing.bars(piece.duration)) >= 2
         assert len(piece) < 2 * MAX_TOKENS_PER_BAR
+
+
+def test_an_untrained_network_keeps_the_meter_in_which_a_primer_ends():
+    composer = LSTMComposer(preset="tiny", codec=EventsCodec.for_data(TUNES), seed=1)
+    composer.fit(TUNES[:1], epochs=1, learning_rate=1e-9, progress=False)
+    steady = Timing.regular(120, (3, 4))
+    changing = Timing(steady.beats, meters=[(0, 3, 4), (33, 5, 4)])  # the change lies behind the primer's end
+    for timing in (steady, changing):
+        primer = TUNES[0].replace(timing=timing)
+        for seed in range(3):
+            piece = composer.compose(bars=4, primer=primer, seed=seed, top_p=1.0)
+            assert piece.timing == steady
+            assert len(piece.timing.bars(piece.duration)) == 11 + 4
 
 
 def test_the_loop_is_compiled_once_per_shape(composer):

@@ -6,6 +6,7 @@ from keras import ops
 
 from ..codecs import EventsCodec
 from ..errors import InputError
+from ..timing import Timing
 from .backend import compile_function, scan, to_numpy
 from .base import Composer, checked_sequences, finished
 from .sampling import Prompt, Sampler, SamplingControls
@@ -196,7 +197,7 @@ class LSTMComposer(Composer):
         beside = {}
         if primer is not None:
             tracks = primer.tracks + self.codec.tracks[len(primer.tracks) :]
-            beside = {"timing": primer.timing, "tracks": tracks}
+            beside = {"timing": _continued(primer), "tracks": tracks}
             meta = {**primer.meta, **meta, "primer": primer.meta.get("title", "a given piece")}
         piece = self.codec.decode(tokens, meta=meta, **beside)
         return finished(piece, int(np.sum(tokens == self.codec.token("Bar_None"))))
@@ -258,6 +259,14 @@ class LSTMComposer(Composer):
             for number in range(1, self.layers + 1)
         )
         return named["embedding"], layers, (named["logits.kernel"], named["logits.bias"])
+
+
+def _continued(primer):
+    """The primer's timing; the last meter in which it sounds holds on."""
+    timing = primer.timing
+    end = timing.seconds_to_beats(max(primer.duration, 1e-6))
+    meters = [meter for meter in timing.meters if meter.beat < end] or timing.meters[:1]
+    return Timing(timing.beats, timing.quarters_per_beat, tuple(meters))
 
 
 def recurrent_step(weights, tokens, carry):

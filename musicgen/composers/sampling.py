@@ -240,6 +240,7 @@ class Prompt:
             self.tokens, self.bars = np.array([bos], np.int32), bars
             self._ask(codec, {"Genre": genre} if genre is not None else {})
         else:
+            self.permitted &= codec.grammar.types != TYPE["Meter"]  # the primer's timing goes on, its meter too
             self.tokens = _recent(codec, primer, context)
             self._walked = _walk(codec.grammar, primer)
             self.bars = int(self._walked[REGISTERS.index("bars")]) + bars
