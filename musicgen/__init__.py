@@ -17,7 +17,7 @@ _ROOMS = {
     "midi": ["read_midi", "write_midi", "to_pretty_midi", "from_pretty_midi"],
     "transforms": ["canonical", "crop", "quantise", "stretch", "transpose"],
     "beats": ["estimate_beats", "read_beats"],
-    "transcription": ["transcribe", "read_audio"],
+    "transcription": ["transcribe", "transcribe_folder", "read_audio"],
     "rendering": ["render", "write_audio"],
     "score": ["read_score", "write_score", "to_music21", "from_music21", "estimate_key"],
     "metrics": [],
