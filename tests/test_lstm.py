@@ -113,3 +113,17 @@ def test_time_limit_and_early_stopping_end_training():
     composer = LSTMComposer(preset="tiny", seed=0)
     history = composer.fit(TUNES[:2], epochs=50, minutes=1e-6, progress=False)
     assert len(history.history["loss"]) == 1
+
+
+def test_the_layer_equals_keras_own():
+    import keras
+
+    from musicgen.composers.recurrent import LSTMLayer
+
+    inputs = np.random.default_rng(0).normal(size=(2, 7, 5)).astype(np.float32)
+    ours, theirs = LSTMLayer(4, seed=0), keras.layers.LSTM(4, return_sequences=True)
+    result = ours(inputs)
+    theirs.build(inputs.shape)
+    np.testing.assert_array_equal(np.asarray(ours.bias), np.asarray(theirs.cell.bias))
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(np.asarray(result), np.asarray(theirs(inputs)), atol=1e-6)

@@ -78,7 +78,8 @@ def _scan_tensorflow(step, carry, inputs):
 
     carry = tf.nest.map_structure(tf.convert_to_tensor, carry)
     inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
-    time = tf.nest.flatten(inputs)[0].shape[0]
+    first_input = tf.nest.flatten(inputs)[0]
+    time = first_input.shape[0] or tf.shape(first_input)[0]
 
     def at(index):
         return tf.nest.map_structure(lambda values: values[index], inputs)
@@ -90,7 +91,9 @@ def _scan_tensorflow(step, carry, inputs):
         carry, output = step(carry, at(index))
         return index + 1, carry, outputs.write(index, output)
 
-    _, carry, outputs = tf.while_loop(lambda index, *_: index < time, body, (1, carry, outputs))
+    start = (1, carry, outputs)
+    # XLA can differentiate the loop only if it knows how often it runs at most.
+    _, carry, outputs = tf.while_loop(lambda index, *_: index < time, body, start, maximum_iterations=time - 1)
     return carry, outputs.stack()
 
 

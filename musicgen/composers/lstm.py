@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..timing import Timing
 from .backend import compile_function, scan, to_numpy
 from .base import Composer, checked_sequences, finished
+from .recurrent import LSTMLayer, lstm_gates
 from .sampling import Prompt, Sampler, SamplingControls
 from .training import best_weights_callbacks, progress_callbacks
 from .windows import TokenWindows
@@ -218,13 +219,7 @@ class LSTMComposer(Composer):
         )
         for number in range(1, self.layers + 1):
             hidden = keras.layers.Dropout(self.dropout, seed=seed + number)(hidden)
-            hidden = keras.layers.LSTM(
-                self.units,
-                return_sequences=True,
-                kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 10 * number),
-                recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 10 * number + 1),
-                name=f"lstm_{number}",
-            )(hidden)  # (batch, time, units)
+            hidden = LSTMLayer(self.units, seed=seed + 10 * number, name=f"lstm_{number}")(hidden)
         hidden = keras.layers.Dropout(self.dropout, seed=seed)(hidden)
         glorot = keras.initializers.GlorotUniform(seed=seed + 5)
         logits = keras.layers.Dense(sizes, kernel_initializer=glorot, name="logits")(hidden)
@@ -236,11 +231,11 @@ class LSTMComposer(Composer):
         """Variables of the network by explicit name."""
         named = {"embedding": self.model.get_layer("embedding").embeddings}
         for number in range(1, self.layers + 1):
-            cell = self.model.get_layer(f"lstm_{number}").cell
+            layer = self.model.get_layer(f"lstm_{number}")
             named |= {
-                f"lstm_{number}.kernel": cell.kernel,
-                f"lstm_{number}.recurrent_kernel": cell.recurrent_kernel,
-                f"lstm_{number}.bias": cell.bias,
+                f"lstm_{number}.kernel": layer.kernel,
+                f"lstm_{number}.recurrent_kernel": layer.recurrent_kernel,
+                f"lstm_{number}.bias": layer.bias,
             }
         head = self.model.get_layer("logits")
         return named | {"logits.kernel": head.kernel, "logits.bias": head.bias}
@@ -289,9 +284,7 @@ def recurrent_step(weights, tokens, carry):
     after = []
     for (kernel, recurrent_kernel, bias), (hidden, cell) in zip(layers, carry, strict=True):
         gates = ops.matmul(signal, kernel) + ops.matmul(hidden, recurrent_kernel) + bias  # (batch, 4 * units)
-        write, keep, candidate, show = ops.split(gates, 4, axis=-1)
-        cell = ops.sigmoid(keep) * cell + ops.sigmoid(write) * ops.tanh(candidate)
-        signal = ops.sigmoid(show) * ops.tanh(cell)
+        signal, cell = lstm_gates(gates, cell)
         after.append((signal, cell))
     return ops.matmul(signal, head) + head_bias, tuple(after)
 
