@@ -32,18 +32,18 @@ def timings(draw, *, quarter_s=(0.1, 4.0), max_beats=40):
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-tracks = st.lists(
-    st.builds(Track, names, st.integers(0, 127), st.booleans()),
-    min_size=1,
-    max_size=20,
-)
+
+
+def track_lists(max_size=20):
+    """Tracks of any name, program and kind."""
+    return st.lists(st.builds(Track, names, st.integers(0, 127), st.booleans()), min_size=1, max_size=max_size)
 
 
 @st.composite
-def sequences(draw, *, timing=None, min_notes=1, max_notes=60, max_s=30.0):
+def sequences(draw, *, timing=None, min_notes=1, max_notes=60, max_s=30.0, max_tracks=20):
     """Pieces with any notes: overlaps, chords, short and long ones, trailing silence, tracks without notes."""
     generator = np.random.default_rng(draw(seeds))
-    voices = draw(tracks)
+    voices = draw(track_lists(max_tracks))
     count = draw(st.integers(min_notes, max_notes))
     starts = np.round(generator.uniform(0, max_s, count), draw(st.integers(0, 9)))
     lengths = np.exp(generator.uniform(np.log(0.002), np.log(max_s), count))
@@ -72,11 +72,13 @@ def grid_sequences(draw, *, resolution=4, max_notes=40, meters=METERS, pickups=T
     timing = Timing.regular(draw(st.sampled_from([60.0, 90.0, 120.0, 137.0])), meter)
     bar = 4 * meter[0] / meter[1]
     if pickups and draw(st.booleans()):
-        down = draw(st.integers(1, max(1, round(bar * resolution) - 1))) / resolution
+        fine = resolution if resolution % 2 == 0 else 1  # no notation begins with a third of a quarter
+        down = draw(st.integers(1, max(1, round(bar * fine) - 1))) / fine
         timing = Timing(timing.beats, timing.quarters_per_beat, (Meter(down / timing.quarters_per_beat, *meter),))
     voices = [Track(f"Voice {k + 1}", program, False) for k, program in enumerate(draw(_programs(max_tracks)))]
     count = draw(st.integers(1, max_notes))
-    starts = generator.integers(0, 64, count)
+    starts = generator.integers(0, 20 * resolution, count)
+    starts[0] = 20 * resolution  # behind any pickup
     ends = starts + generator.integers(1, 4 * resolution, count)
     rows = zip(
         timing.quarters_to_seconds(starts / resolution),

@@ -26,19 +26,25 @@ def playing_order(part):
         return written
     try:
         expander = repeat.Expander(skeleton)
-        return expander.measureMap() if expander.isExpandable() else written
+        return _indices(expander.process()) if expander.isExpandable() else written
     except repeat.ExpanderException:
         return written
 
 
+def _indices(skeleton):
+    return [
+        int(measure.getElementsByClass("Rest").first().lyric) for measure in skeleton.getElementsByClass("Measure")
+    ]
+
+
 def _skeleton(part, measures):
-    """The part's measures with their repeat signs alone, numbered from 1; None if there is no sign."""
+    """The part's measures with their repeat signs alone, each with its index as lyric; None if there is no sign."""
     from music21 import note, spanner, stream
 
     skeleton, copies, found = stream.Part(), {}, False
-    for number, measure in enumerate(measures, 1):
-        bare = stream.Measure(number=number)
-        bare.append(note.Rest(quarterLength=1.0))
+    for index, measure in enumerate(measures):
+        bare = stream.Measure(number=index + 1)
+        bare.append(note.Rest(quarterLength=1.0, lyric=str(index)))
         found |= _copy_signs(measure, bare)
         copies[id(measure)] = bare
         skeleton.append(bare)

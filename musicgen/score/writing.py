@@ -132,6 +132,16 @@ class _Layout(NamedTuple):
         bounds = [Fraction(bound - origin).limit_denominator(1024) for bound in (origin, *starts[1:], end)]
         return cls(bounds, [m[1:] for m in signatures], _tempo_marks(timing, origin), float(origin), timing)
 
+    @property
+    def missing(self):
+        """Quarters that the first bar lacks: it is a pickup, of number 0, if any."""
+        numerator, denominator = self.signatures[0]
+        return max(Fraction(4 * numerator, denominator) - (self.bounds[1] - self.bounds[0]), Fraction(0))
+
+    @property
+    def first_number(self):
+        return 0 if self.missing else 1
+
 
 def _tempo_marks(timing, origin):
     marks, size = [], timing.quarters_per_beat
@@ -156,7 +166,7 @@ def _gridded(sequence, layout, resolution, triplets):
     quarters = {
         name: layout.timing.seconds_to_quarters(sequence.notes[name]) - layout.origin for name in ("start", "end")
     }
-    cells = _cells(layout, quarters["start"], resolution, triplets)
+    cells = _cells(layout, quarters, resolution, triplets)
     starts = [_snap(cells, place) for place in quarters["start"].tolist()]
     ends = [_snap(cells, place) for place in quarters["end"].tolist()]
     ends = [end if end > start else _next(cells, start) for start, end in zip(starts, ends, strict=True)]
@@ -180,7 +190,7 @@ class _Cells(NamedTuple):
     steps: list
 
 
-def _cells(layout, starts, resolution, triplets):
+def _cells(layout, quarters, resolution, triplets):
     exact = []
     for begin, end in zip(layout.bounds, layout.bounds[1:], strict=False):
         # A pickup's cells are counted back from the bar line, so that they agree with the full bars.
@@ -188,15 +198,20 @@ def _cells(layout, starts, resolution, triplets):
         exact += [begin] * bool(offset) + [begin + offset + k for k in range(math.ceil(end - begin - offset))]
     exact.append(layout.bounds[-1])
     edges = np.array([float(edge) for edge in exact])
-    inside = np.clip(np.searchsorted(edges, starts + 1e-6, side="right") - 1, 0, len(edges) - 2)
+    held = {name: np.searchsorted(edges, places + 1e-6, side="right") - 1 for name, places in quarters.items()}
     steps = []
-    for cell in range(len(edges) - 1):
-        places = starts[inside == cell] - edges[cell]
-        whole = abs(edges[cell + 1] - edges[cell] - 1) < 1e-6
-        steps.append(
-            3 if triplets and whole and _error(places, 3) < _error(places, resolution) - 1e-6 else resolution
-        )
+    for cell, whole in enumerate(np.abs(np.diff(edges) - 1) < 1e-6):
+        places = [quarters[name][held[name] == cell] - edges[cell] for name in ("start", "end")]
+        steps.append(3 if triplets and whole and _in_three(*places, resolution) else resolution)
     return _Cells(edges, exact, steps)
+
+
+def _in_three(starts, ends, resolution):
+    """Whether starts in a quarter (or ends, where these do not tell) ask for triplets."""
+    gain = _error(starts, resolution) - _error(starts, 3)
+    if abs(gain) > 1e-6:
+        return gain > 0
+    return _error(ends, 3) < 1e-6 < _error(ends, resolution)
 
 
 def _error(places, steps):
@@ -225,14 +240,15 @@ def _part(track, chords, layout, spelling, with_tempo):
     voices = _voices(chords)
     signature = None
     for number, (begin, end) in enumerate(zip(layout.bounds, layout.bounds[1:], strict=False)):
-        measure = stream.Measure(number=number + 1)
+        measure = stream.Measure(number=number + layout.first_number)
         if layout.signatures[number] != signature:
             signature = layout.signatures[number]
             measure.insert(0, meter.TimeSignature("{}/{}".format(*signature)))
         if number == 0:
             measure.insert(0, clef.PercussionClef() if track.drum else _clef(chords))
             measure.insert(0, spelling.signature())
-            _mark_pickup(measure, end - begin, signature)
+            measure.paddingLeft = float(layout.missing)
+            measure.showNumber = "never" if layout.missing else "default"
         if with_tempo:
             for place, bpm, size in layout.tempos:
                 if begin <= place < end:
@@ -241,12 +257,6 @@ def _part(track, chords, layout, spelling, with_tempo):
         _fill(measure, voices, begin, end, spelling)
         part.append(measure)
     return part
-
-
-def _mark_pickup(measure, length, signature):
-    missing = Fraction(4 * signature[0], signature[1]) - length
-    if missing > 0:
-        measure.number, measure.paddingLeft = 0, float(missing)
 
 
 def _instrument(track):
@@ -337,10 +347,12 @@ class _Spelling(NamedTuple):
     def sound(self, notes, length, tied):
         """A Note or Chord of (pitch, velocity) pairs, tied to what is (before, after) it."""
         from music21 import chord, note, tie
+        from music21 import pitch as m21_pitch
 
         sounds = []
         for pitch, velocity in notes:
-            sounds.append(note.Note(f"{self.names[pitch % 12]}{pitch // 12 - 1}", quarterLength=length))
+            name = m21_pitch.Pitch(name=self.names[pitch % 12], octave=pitch // 12 - 1)
+            sounds.append(note.Note(name, quarterLength=length))
             sounds[-1].volume.velocity = velocity
         result = sounds[0] if len(sounds) == 1 else chord.Chord(sounds, quarterLength=length)
         kind = {(False, True): "start", (True, True): "continue", (True, False): "stop"}.get(tied)
