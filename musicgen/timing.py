@@ -16,7 +16,7 @@ from .errors import InputError
 
 
 class Meter(NamedTuple):
-    """A time signature that holds from the beat position `beat` on (a downbeat)."""
+    """A time signature, `numerator`/`denominator`, that holds from the beat position `beat` on (a downbeat)."""
 
     beat: float
     numerator: int
