@@ -14,6 +14,7 @@ from .sampling import Prompt, Sampler, SamplingControls
 from .training import best_weights_callbacks, progress_callbacks
 from .windows import TokenWindows
 
+EMBEDDING_SPREAD = 0.3
 SCORE_CHUNK = 256  # tokens per compiled call of `nll`
 
 
@@ -47,7 +48,7 @@ class LSTMComposer(Composer):
     options = {"temperature": 1.0, "top_k": None, "top_p": 0.98, "min_p": 0.0}
     presets = {
         "tiny": {"embedding": 32, "units": 64, "layers": 1, "dropout": 0.0},
-        "small": {"embedding": 96, "units": 256, "layers": 2, "dropout": 0.3},
+        "small": {"embedding": 96, "units": 256, "layers": 1, "dropout": 0.3},
         "base": {"embedding": 128, "units": 512, "layers": 2, "dropout": 0.3},
         "large": {"embedding": 256, "units": 1024, "layers": 3, "dropout": 0.4},
     }
@@ -76,7 +77,7 @@ class LSTMComposer(Composer):
         *,
         epochs=20,
         validation=None,
-        batch_size=16,
+        batch_size=None,
         context=256,
         learning_rate=2e-3,
         patience=4,
@@ -97,8 +98,10 @@ class LSTMComposer(Composer):
             Passes over the data at most.
         validation : iterable of NoteSequence, optional
             Held-out pieces.
-        batch_size, context : int
-            Windows per step, tokens per window.
+        batch_size : int, optional
+            Windows per step. Default: 4 to 32, so that an epoch of little data still has some 16 steps.
+        context : int
+            Tokens per window.
         learning_rate : float
             Of AdamW (Loshchilov and Hutter 2019), falling to a tenth along a cosine.
         patience : int
@@ -124,10 +127,14 @@ class LSTMComposer(Composer):
         held_out = checked_sequences(validation, "validation") if validation is not None else None
         if self.codec is None:
             self.codec = EventsCodec.for_data(sequences + (held_out or []))
+        streams = [self.codec.encode(sequence) for sequence in sequences]
         if self.model is None:
             self._build()
+            self._start_from_frequencies(streams)
+        if batch_size is None:
+            batch_size = int(np.clip(sum(map(len, streams)) // (16 * context), 4, 32))
         windows = {"context": context, "batch_size": batch_size, "seed": self.seed}
-        data = TokenWindows(self.codec, [self.codec.encode(s) for s in sequences], **windows)
+        data = TokenWindows(self.codec, streams, **windows)
         check = held_out and TokenWindows(
             self.codec, [self.codec.encode(s) for s in held_out], augment=False, **windows
         )
@@ -211,21 +218,26 @@ class LSTMComposer(Composer):
     # ---- the network
 
     def _build(self):
-        sizes, seed = self.codec.vocab_size, self.seed
+        size, seed = self.codec.vocab_size, self.seed
         inputs = keras.Input((None,), dtype="int32", name="tokens")  # (batch, time)
-        uniform = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)
-        hidden = keras.layers.Embedding(sizes, self.embedding, embeddings_initializer=uniform, name="embedding")(
-            inputs
-        )
+        spread = keras.initializers.RandomNormal(stddev=EMBEDDING_SPREAD, seed=seed)
+        signal = keras.layers.Embedding(size, self.embedding, embeddings_initializer=spread, name="embedding")(inputs)
+        outputs = [signal]  # every layer speaks to the logits: the embedding learns what follows what at once
         for number in range(1, self.layers + 1):
-            hidden = keras.layers.Dropout(self.dropout, seed=seed + number)(hidden)
-            hidden = LSTMLayer(self.units, seed=seed + 10 * number, name=f"lstm_{number}")(hidden)
-        hidden = keras.layers.Dropout(self.dropout, seed=seed)(hidden)
+            signal = keras.layers.Dropout(self.dropout, seed=seed + number)(signal)
+            signal = LSTMLayer(self.units, seed=seed + 10 * number, name=f"lstm_{number}")(signal)
+            outputs.append(signal)  # (batch, time, units)
+        hidden = keras.layers.Dropout(self.dropout, seed=seed)(keras.layers.Concatenate()(outputs))
         glorot = keras.initializers.GlorotUniform(seed=seed + 5)
-        logits = keras.layers.Dense(sizes, kernel_initializer=glorot, name="logits")(hidden)
+        logits = keras.layers.Dense(size, kernel_initializer=glorot, name="logits")(hidden)
         self.model = keras.Model(inputs, logits, name="lstm_composer")
         self._sampler = Sampler(recurrent_step, self.codec.grammar)
         self._score = compile_function(_score_chunk)
+
+    def _start_from_frequencies(self, streams):
+        """Let the logits begin with the frequencies of the tokens, which saves the first epochs."""
+        counts = np.bincount(np.concatenate(streams), minlength=self.codec.vocab_size) + 0.1
+        self.model.get_layer("logits").bias.assign(np.log(counts / counts.sum()).astype(np.float32))
 
     def _variables(self):
         """Variables of the network by explicit name."""
@@ -281,12 +293,13 @@ def recurrent_step(weights, tokens, carry):
     """
     embedding, layers, (head, head_bias) = weights
     signal = ops.take(embedding, tokens, axis=0)  # (batch, embedding)
-    after = []
+    outputs, after = [signal], []
     for (kernel, recurrent_kernel, bias), (hidden, cell) in zip(layers, carry, strict=True):
         gates = ops.matmul(signal, kernel) + ops.matmul(hidden, recurrent_kernel) + bias  # (batch, 4 * units)
         signal, cell = lstm_gates(gates, cell)
+        outputs.append(signal)
         after.append((signal, cell))
-    return ops.matmul(signal, head) + head_bias, tuple(after)
+    return ops.matmul(ops.concatenate(outputs, axis=-1), head) + head_bias, tuple(after)
 
 
 def _score_chunk(weights, carry, tokens, targets):
