@@ -19,6 +19,7 @@ user's machine alone.
 
 import io
 import json
+import math
 import os
 import warnings
 from pathlib import Path
@@ -31,6 +32,7 @@ from ..notes import NOTE_DTYPE, NoteSequence, Track
 from ..timing import Timing
 from ..workers import map_files
 
+_FEW = 24  # files
 _FORMAT = 1  # of the cache; raise it when parsing changes
 _VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 _COLLECTIONS = {
@@ -114,21 +116,24 @@ def _cache_folder():
 
 def _parsed(name, folder, paths, limit, workers):
     """Pieces and refusals in the order of paths; no more files than `limit` needs."""
-    pieces, refused = [], []
-    wanted = [(name, folder, path) for path in paths]
-    step = len(wanted) if limit is None else max(limit, 1)
-    for begin in range(0, len(wanted), step):
-        batch = wanted[begin : begin + step]
-        inline = 0 if limit is not None and limit <= 24 and workers is None else workers
+    pieces, refused, waiting = [], [], [(name, folder, path) for path in paths]
+    while waiting and (limit is None or len(pieces) < limit):
+        batch = waiting if limit is None else waiting[: _files_for(limit, len(pieces), len(paths) - len(waiting))]
+        waiting = waiting[len(batch) :]
+        # Starting processes takes longer than parsing a few files.
+        inline = 0 if workers is None and len(batch) <= _FEW else workers
         outcomes = {item: (result, error) for item, result, error in map_files(_pieces_of, batch, workers=inline)}
         for item in batch:
             result, error = outcomes[item]
             found, bad = result if error is None else ([], [(_source(folder, item[2]), str(error))])
             pieces += found
             refused += bad
-        if limit is not None and len(pieces) >= limit:
-            break
     return pieces, refused
+
+
+def _files_for(limit, pieces, done):
+    """How many more files to parse for `limit` pieces, to judge by those of the files done."""
+    return math.ceil((limit - pieces) * done / max(pieces, 1)) if done else 1
 
 
 def _source(folder, path):

@@ -27,6 +27,8 @@ _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 def write_score(sequence, path, **options):
     """Write a score as MusicXML, for notation programs.
 
+    Notes of one chord get their mean velocity, the only one that music21 writes for a chord.
+
     Parameters
     ----------
     sequence : NoteSequence
@@ -55,6 +57,7 @@ def write_score(sequence, path, **options):
         raise InputError(error.reason, path=path, remedy=error.remedy) from error
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
+    _share_velocities(score)
     text = GeneralObjectExporter(score).parse()
     if path.suffix.lower() != ".mxl":
         return files.write_bytes(path, text)
@@ -62,6 +65,14 @@ def write_score(sequence, path, **options):
         archive.writestr("META-INF/container.xml", _CONTAINER)
         archive.writestr("score.musicxml", text)
     return path
+
+
+def _share_velocities(score):
+    from music21 import volume
+
+    for chord in score.recurse().getElementsByClass("Chord"):
+        mean = round(np.mean([note.volume.velocity for note in chord.notes]))
+        chord.volume = volume.Volume(velocity=mean)
 
 
 def to_music21(sequence, *, resolution=4, triplets=True):
