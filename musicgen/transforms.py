@@ -132,6 +132,44 @@ def quantise(sequence, resolution):
     return sequence.replace(notes=notes)
 
 
+def monophonic(sequence, *, track=None):
+    """One line of melody: of notes that begin together the highest, each ended where the next begins.
+
+    Parameters
+    ----------
+    sequence : NoteSequence
+        Put it on a grid first (`quantise`) where notes that begin together do so only roughly.
+    track : int, optional
+        The track to take. Default: all but drums, as if they were one.
+
+    Returns
+    -------
+    NoteSequence
+        With one track, that of its first note.
+
+    Raises
+    ------
+    InputError
+        If there is no such track.
+
+    Examples
+    --------
+    >>> from musicgen import NoteSequence
+    >>> monophonic(NoteSequence([(0, 2, 60, 80, 0), (0, 2, 64, 80, 0), (1, 3, 62, 80, 0)])).notes.tolist()
+    [(0.0, 1.0, 64, 80, 0), (1.0, 3.0, 62, 80, 0)]
+    """
+    if track is not None and not 0 <= track < len(sequence.tracks):
+        raise InputError(f"there is no track {track}", remedy=f"the piece has tracks 0 to {len(sequence.tracks) - 1}")
+    chosen = [not t.drum if track is None else index == track for index, t in enumerate(sequence.tracks)]
+    notes = sequence.notes[np.array(chosen, bool)[sequence.notes["track"]]]
+    notes = notes[np.lexsort((-notes["end"], -notes["pitch"].astype(int), notes["start"]))]
+    notes = notes[np.diff(notes["start"], prepend=-1.0) > 0]
+    notes["end"][:-1] = np.minimum(notes["end"][:-1], notes["start"][1:])
+    kept = sequence.tracks[notes["track"][0] if len(notes) else track or 0]
+    notes["track"] = 0
+    return sequence.replace(notes=notes, tracks=(kept,), duration=sequence.duration)
+
+
 def crop(sequence, start, end=None):
     """Cut out the part between two times; what sounds across an edge is cut there.
 

@@ -10,20 +10,19 @@ the instruments are kept beside the tokens: `decode` takes them, or an even temp
 codec's own tracks. A pickup is a first bar whose notes begin late.
 """
 
-import json
+from collections import Counter
 
 import numpy as np
 
 from ..errors import InputError
 from ..notes import NOTE_DTYPE, NoteSequence, Track
 from ..timing import Meter, Timing, natural_quarters_per_beat
+from .base import DEFAULT_VELOCITY, TokenCodec, check_limits, check_track_count, checked_tracks
 from .grammar import CONTROLS, OPTIONAL_CONTROLS, TYPE, TYPES, Grammar, last_value
 from .spec import DENSITY_EDGES, TEMPI, bar_quarters, key_name, token_spec
 
-DEFAULT_VELOCITY = 80
 
-
-class EventsCodec:
+class EventsCodec(TokenCodec):
     """NoteSequence ⇄ event tokens.
 
     Parameters
@@ -55,26 +54,20 @@ class EventsCodec:
     name = "events"
 
     def __init__(self, *, resolution=4, velocities=16, tracks=1, genres=(), max_duration=8, max_bar=8):
-        limits = {"resolution": (resolution, 1, 96), "velocities": (velocities, 0, 127)}
-        limits |= {"max_duration": (max_duration, 1, 64), "max_bar": (max_bar, 1, 64)}
-        for argument, (value, low, high) in limits.items():
-            if not (isinstance(value, int) and low <= value <= high):
-                raise InputError(f"{argument} must be a whole number from {low} to {high}, not {value!r}")
-        count = tracks if isinstance(tracks, int) else len(tracks)
-        if not 1 <= count <= 256:
-            raise InputError(f"tracks must be 1 to 256, not {count}")
+        check_limits(resolution=(resolution, 1, 96), velocities=(velocities, 0, 127))
+        check_limits(max_duration=(max_duration, 1, 64), max_bar=(max_bar, 1, 64))
         self.resolution, self.velocities, self.max_duration, self.max_bar = (
             resolution,
             velocities,
             max_duration,
             max_bar,
         )
-        self.tracks = (Track(),) * count if isinstance(tracks, int) else tuple(Track(*track) for track in tracks)
+        self.tracks = checked_tracks(tracks)
         self.genres = tuple(str(genre) for genre in genres)
         spec = token_spec(
             resolution=resolution,
             velocities=velocities,
-            tracks=count,
+            tracks=len(self.tracks),
             genres=self.genres,
             max_duration=max_duration,
             max_bar=max_bar,
@@ -91,22 +84,18 @@ class EventsCodec:
 
     @classmethod
     def for_data(cls, sequences, **options):
-        """A codec that knows the genres and tracks of some sequences.
+        """A codec that knows the genres and tracks of some sequences, which are gone through once.
 
         Each track number gets the name and instrument that it has most often.
         """
-        names = [[] for _ in range(max((len(s.tracks) for s in sequences), default=1))]
+        names, genres = [Counter()], set()
         for sequence in sequences:
+            names += [Counter() for _ in sequence.tracks[len(names) :]]
             for index, track in enumerate(sequence.tracks):
-                names[index].append(track)
-        tracks = [max(set(seen), key=lambda track: (seen.count(track), track)) for seen in names]
-        genres = sorted({s.meta["genre"] for s in sequences if s.meta.get("genre")})
-        return cls(**{"tracks": tracks, "genres": genres, **options})
-
-    @property
-    def vocab_size(self):
-        """Number of tokens."""
-        return len(self.vocabulary)
+                names[index][track] += 1
+            genres.add(sequence.meta.get("genre") or None)
+        tracks = [max(seen or [Track()], key=lambda track: (seen[track], track)) for seen in names]
+        return cls(**{"tracks": tracks, "genres": sorted(genres - {None}), **options})
 
     def get_config(self):
         """Constructor arguments, as JSON can hold them."""
@@ -118,19 +107,6 @@ class EventsCodec:
             "max_duration": self.max_duration,
             "max_bar": self.max_bar,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        """The codec that `get_config` described."""
-        return cls(**config)
-
-    def to_json(self):
-        """`get_config` as text."""
-        return json.dumps({"codec": self.name, **self.get_config()}, indent=2) + "\n"
-
-    def names(self, tokens):
-        """Token names, such as `Pitch_60`, of token ids."""
-        return [self.vocabulary[token] for token in np.asarray(tokens).ravel()]
 
     def token(self, name):
         """Id of a token name.
@@ -171,12 +147,7 @@ class EventsCodec:
         InputError
             If the piece has more tracks than the codec, or a meter that its grid cannot hold.
         """
-        used = int(sequence.notes["track"].max(initial=0)) + 1
-        if used > len(self.tracks):
-            raise InputError(
-                f"the piece uses {used} tracks, this codec has {len(self.tracks)}",
-                remedy=f"make the codec with tracks={used}",
-            )
+        check_track_count(sequence, len(self.tracks))
         bars = sequence.timing.bars(max(sequence.duration, 1e-6))
         meters = [sequence.timing.meter_at(bar) for bar in bars]
         grid = self._on_grid(sequence, bars)
@@ -348,11 +319,7 @@ class EventsCodec:
 
     def _checked(self, tokens):
         """Tokens without EOS and padding, after checking that they follow the grammar."""
-        tokens = np.asarray(tokens)
-        if tokens.ndim != 1 or len(tokens) < 4 or not np.issubdtype(tokens.dtype, np.integer):
-            raise InputError("tokens must be a list of at least 4 whole numbers, from BOS on")
-        if tokens.min() < 0 or tokens.max() >= self.vocab_size:
-            raise InputError(f"tokens must lie in 0 to {self.vocab_size - 1}, not {tokens.min()} to {tokens.max()}")
+        tokens = self._checked_ids(tokens, at_least=4)
         ends = np.flatnonzero(self.grammar.types[tokens] == TYPE["EOS"])
         tokens = tokens[: ends[0]] if len(ends) else tokens
         at = self.grammar.first_error(tokens)

@@ -3,7 +3,7 @@
 symusic is asked for ticks alone; all times are computed here, in float64.
 """
 
-from .files import read_midi, write_midi
+from .files import from_symusic, read_midi, to_symusic, write_midi
 from .pretty import from_pretty_midi, to_pretty_midi
 
-__all__ = ["from_pretty_midi", "read_midi", "to_pretty_midi", "write_midi"]
+__all__ = ["from_pretty_midi", "from_symusic", "read_midi", "to_pretty_midi", "to_symusic", "write_midi"]

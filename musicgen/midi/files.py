@@ -105,6 +105,43 @@ def write_midi(sequence, path):
     return files.write_bytes(path, data)
 
 
+def to_symusic(sequence):
+    """The canonical form of a piece as a symusic score in ticks, as `write_midi` writes it.
+
+    Returns
+    -------
+    symusic.Score
+
+    Raises
+    ------
+    InputError
+        As `write_midi`.
+    """
+    return _score_from(canonical(sequence))
+
+
+def from_symusic(score):
+    """The piece of a symusic score in ticks, as `read_midi` reads it.
+
+    Returns
+    -------
+    NoteSequence
+
+    Raises
+    ------
+    InputError
+        If it has no notes, notes without length, or an impossible tempo or length.
+
+    Examples
+    --------
+    >>> from musicgen import NoteSequence
+    >>> piece = NoteSequence([(0, 0.5, 60, 80, 0)])
+    >>> from_symusic(to_symusic(piece)).notes == piece.notes
+    array([ True])
+    """
+    return _sequence_from(score, 0, False)
+
+
 def _parse(data):
     """The symusic score of a file's bytes, and how many notes in it never end."""
     chunks = _track_chunks(data)
@@ -169,7 +206,7 @@ def _sequence_from(score, hanging, drop_faulty):
     flat = notes["end"] <= notes["start"]
     faults = {"without an end": hanging, "without length": int(flat.sum())}
     if any(faults.values()) and not drop_faulty:
-        what = " and ".join(f"{count} notes {fault}" for fault, count in faults.items() if count)
+        what = " and ".join(f"{n} note{'s' * (n > 1)} {fault}" for fault, n in faults.items() if n)
         raise InputError(f"has {what}", remedy="repair it, or leave them out with read_midi(path, drop_faulty=True)")
     notes, ends = notes[~flat], ends[~flat]
     if not len(notes):
