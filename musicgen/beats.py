@@ -12,6 +12,7 @@ from .timing import Timing
 _HOP = 512  # samples per frame of the tracker, librosa's default
 _BASS_HZ = 150.0
 _ATTACK_FRAMES = 4
+_SECTION_S, _SHARED_S = 300.0, 10.0  # of long recordings
 
 
 def read_beats(path, *, meter=(4, 4)):
@@ -95,20 +96,97 @@ def estimate_beats(audio, sample_rate):
     >>> 115 < estimate_beats(clicks, 22050).bpm < 125
     True
     """
-    try:
-        import librosa
-    except ImportError as error:
-        raise missing_dependency("librosa", "tracking beats") from error
     audio = np.asarray(audio, dtype=np.float32)
     if audio.ndim != 1:
         raise InputError(
             f"audio must have shape (samples,), not {audio.shape}", remedy="take the mean of its channels"
         )
+    return _guessed_bars(*_tracked(audio, sample_rate))
+
+
+def estimate_beats_in_sections(blocks, sample_rate):
+    """Track the beats of a long recording section by section, each at a tempo of its own, as `estimate_beats` does.
+
+    Sections last 5 minutes; memory does not grow with the recording. Where no beat is found for some time, as in
+    pauses, beats go on evenly.
+
+    Parameters
+    ----------
+    blocks : iterable of float arrays, shape (samples,)
+        Consecutive parts of the audio.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    Timing
+
+    Raises
+    ------
+    InputError
+        If fewer than 2 beats are found.
+
+    Examples
+    --------
+    >>> clicks = np.zeros(22050 * 6)
+    >>> clicks[::11025] = 1
+    >>> estimate_beats_in_sections(np.split(clicks, 3), 22050) == estimate_beats(clicks, 22050)
+    True
+    """
+    times, accents = [np.empty(0)], [np.empty(0)]
+    for begin, seam, audio in _sections(blocks, sample_rate):
+        found, strengths = _tracked(audio, sample_rate)
+        found = found + begin
+        last = times[-1][-1] if len(times[-1]) else -np.inf
+        gap = np.median(np.diff(found)) / 2 if len(found) > 1 else 0.0
+        chosen = (found < seam) & (found > last + gap)
+        if np.any(chosen):
+            times.append(found[chosen])
+            accents.append(strengths[chosen])
+    return _guessed_bars(*_filled(np.concatenate(times), np.concatenate(accents)))
+
+
+def _sections(blocks, sample_rate):
+    """(begin in s, end of what counts in s, audio): sections that share `_SHARED_S` of audio with the next."""
+    rest, begin = np.empty(0, np.float32), 0.0
+    length, shared = round(_SECTION_S * sample_rate), round(_SHARED_S * sample_rate)
+    for block in blocks:
+        rest = np.concatenate([rest, np.asarray(block, dtype=np.float32)])
+        while len(rest) >= length + 2 * shared:
+            yield begin, begin + (length + shared) / sample_rate, rest[: length + 2 * shared]
+            rest, begin = rest[length:], begin + length / sample_rate
+    yield begin, np.inf, rest
+
+
+def _filled(times, accents):
+    """Beats, with even ones where none was found for more than two and a half usual beats."""
+    gaps = np.diff(times)
+    usual = np.median(gaps) if len(gaps) else 1.0
+    counts = np.append(np.where(gaps > 2.5 * usual, np.maximum(1, np.round(gaps / usual)), 1), 1).astype(int)
+    parts = [
+        np.linspace(time, following, count, endpoint=False)
+        for time, following, count in zip(times, np.append(times[1:], 0.0), counts, strict=True)
+    ]
+    return np.concatenate([np.empty(0), *parts]), np.repeat(accents, counts)
+
+
+def _guessed_bars(times, accents):
+    if len(times) < 2:
+        raise InputError("no beat found", remedy="give the beats, or a tempo to fall back on")
+    return Timing(times, meters=((_strongest_phase(accents), 4, 4),))
+
+
+def _tracked(audio, sample_rate):
+    """Times of the beats in s, and how much each is like a downbeat."""
+    try:
+        import librosa
+    except ImportError as error:
+        raise missing_dependency("librosa", "tracking beats") from error
     found = _tracked_frames(audio, sample_rate) if len(audio) >= sample_rate else []
     if len(found) < 2:
-        raise InputError("no beat found", remedy="give the beats, or a tempo to fall back on")
+        return np.empty(0), np.empty(0)
     times = librosa.frames_to_time(found, sr=sample_rate, hop_length=_HOP)
-    return Timing(times, meters=((_strongest_phase(_accents(audio, sample_rate, found)), 4, 4),))
+    return times, _accents(audio, sample_rate, found)
 
 
 def _lines(path):

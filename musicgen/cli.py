@@ -23,6 +23,7 @@ def main(arguments=None):
         Exit status: 0 done, 1 some inputs refused, 2 wrong usage.
     """
     options = _parser().parse_args(arguments)
+    _print_any_name()
     try:
         return options.run(options)
     except MusicgenError as error:
@@ -31,6 +32,14 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("musicgen: stopped; what is finished is kept", file=sys.stderr)
         return 130
+
+
+def _print_any_name():
+    """Names of files that are not UTF-8 are printed as they are, what the terminal cannot show as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            is_exact = stream is sys.stdout and stream.encoding.lower() in ("utf-8", "utf8")
+            stream.reconfigure(errors="surrogateescape" if is_exact else "backslashreplace")
 
 
 def _parser():
@@ -52,7 +61,9 @@ def _add_transcribe(commands):
     parser = _command(commands, "transcribe", _transcribe, "turn recordings into MIDI files")
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files or folders of them (GTZAN or any)")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the MIDI files and the manifest")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="do the work on a Dask cluster, as in tcp://host:8786")
     parser.add_argument("--onset-threshold", type=float, default=0.5, metavar="P", help="default 0.5")
     parser.add_argument("--frame-threshold", type=float, default=0.3, metavar="P", help="default 0.3")
     parser.add_argument("--min-note-ms", type=float, default=127.7, metavar="MS", help="default 127.7")
@@ -68,6 +79,7 @@ def _transcribe(options):
         options.audio,
         options.out,
         workers=options.workers,
+        scheduler=options.scheduler,
         onset_threshold=options.onset_threshold,
         frame_threshold=options.frame_threshold,
         min_note_ms=options.min_note_ms,

@@ -1,12 +1,22 @@
 """Atomic writing and content hashes: the only place that writes final files."""
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
 import secrets
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, missing_dependency
+
+LOCK = ".lock"
+_TEMPORARY = re.compile(r"\.tmp-\d+-[0-9a-f]{8}")
+#: Errors of the place that is written to: full, over quota, read-only, failing.
+_UNWRITABLE = {
+    getattr(errno, name, None)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG", "EISDIR")
+}
 
 
 @contextlib.contextmanager
@@ -24,6 +34,11 @@ def atomic_path(path):
     Yields
     ------
     pathlib.Path
+
+    Raises
+    ------
+    InputError
+        If the disk is full, read-only or failing.
 
     Examples
     --------
@@ -43,10 +58,11 @@ def atomic_path(path):
         ) from error
     temporary = path.parent / f".tmp-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
     try:
-        yield temporary
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        with _writing(path):
+            yield temporary
+            with open(temporary, "rb+") as handle:
+                os.fsync(handle.fileno())
+            os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -65,9 +81,102 @@ def write_text(path, text):
 
 
 def append_line(path, line):
-    """Add `line` to a log as UTF-8; a process killed meanwhile can leave a part of the last line only."""
-    with open(path, "ab") as handle:
-        handle.write(line.encode("utf-8") + b"\n")
+    """Add `line` to a log as UTF-8, the whole line or, on a full disk, nothing of it.
+
+    A process killed meanwhile can leave a part of the last line, which then has no line break.
+
+    Raises
+    ------
+    InputError
+        If the disk is full, read-only or failing.
+    """
+    data = line.encode("utf-8") + b"\n"
+    with _writing(path), open(path, "ab", buffering=0) as handle:
+        size = handle.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[handle.write(data) :]
+        except OSError:
+            handle.truncate(size)
+            raise
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Keep other processes that lock the same folder out, until the block or the process ends.
+
+    The folder is made if needed; an empty hidden file `LOCK` stays in it.
+
+    Raises
+    ------
+    InputError
+        If another process holds the lock.
+    """
+    try:
+        import filelock
+    except ImportError as error:
+        raise missing_dependency("filelock", "writing a folder that a second run may write to") from error
+    folder = Path(folder)
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise InputError(
+                "another run is writing to this folder", path=folder, remedy="wait for its end, or choose another one"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def remove_temporaries(folder, suffixes):
+    """Remove what killed processes left of `atomic_path` in a folder and its sub-folders.
+
+    Only for folders that nobody else writes files of these suffixes to, see `locked`.
+
+    Returns
+    -------
+    int
+        How many files were removed.
+    """
+    found = [path for path in Path(folder).rglob(".tmp-*") if path.suffix in suffixes and is_temporary(path)]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def is_temporary(path):
+    """Whether the name is one that `atomic_path` gives."""
+    return bool(_TEMPORARY.fullmatch(Path(path).stem))
+
+
+def text_of(name):
+    """A file name as text: bytes that are no UTF-8, which no file format takes, become U+FFFD.
+
+    Examples
+    --------
+    >>> text_of("caf\\udce9.wav")
+    'caf\ufffd.wav'
+    """
+    return os.fsencode(name).decode("utf-8", errors="replace")
+
+
+@contextlib.contextmanager
+def _writing(path):
+    """Errors of the disk as refusals that name the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise InputError(
+            f"cannot be written: {os.strerror(error.errno)}",
+            path=path,
+            remedy="make room or choose another place, and run again: what is finished is kept",
+        ) from error
 
 
 def file_sha256(path):

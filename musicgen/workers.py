@@ -1,4 +1,6 @@
-"""Map a function over files in local processes, where one bad file or one dying process leaves the others alone."""
+"""Map a function over files in local processes or on a Dask cluster, where one bad file or one dying process leaves
+the others alone.
+"""
 
 import contextlib
 import multiprocessing
@@ -13,8 +15,10 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from .errors import InputError, MusicgenError
+from .errors import InputError, MusicgenError, missing_dependency
 
+_RETRIES = 2  # of an item whose worker cannot even say what went wrong
+_CONNECT_S, _WORKERS_S = 20, 60  # how long to wait for a scheduler, and for its first worker
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -26,7 +30,7 @@ class Outcome(NamedTuple):
     error: MusicgenError | None = None
 
 
-def map_files(function, items, *, workers=None, progress=False, unit="file"):
+def map_files(function, items, *, workers=None, scheduler=None, progress=False, unit="file"):
     """Apply a function to every item, several at a time.
 
     An error of the function is the outcome of its item; the others go on. So is the death of a worker process
@@ -43,6 +47,10 @@ def map_files(function, items, *, workers=None, progress=False, unit="file"):
         Local processes, each with one thread for numerical libraries. 0 or 1 runs in this process. Default: one per
         usable processor, no more than items. Processes are spawned: a script that calls this needs the usual
         ``if __name__ == "__main__":``.
+    scheduler : str or distributed.Client, optional
+        A Dask cluster that does the work instead: the address of its scheduler, as in "tcp://host:8786". Its
+        workers need musicgen, the files under the same paths, and `function` importable. What a worker was doing
+        when it died is done again by another.
     progress : bool
         Whether to show a bar on stderr.
     unit : str
@@ -56,7 +64,9 @@ def map_files(function, items, *, workers=None, progress=False, unit="file"):
     Raises
     ------
     InputError
-        If `workers` is negative.
+        If `workers` is negative or given beside `scheduler`, or no cluster answers.
+    MissingDependencyError
+        If `scheduler` is given and distributed is not installed.
 
     Examples
     --------
@@ -64,10 +74,14 @@ def map_files(function, items, *, workers=None, progress=False, unit="file"):
     [1, 2]
     """
     items = list(items)
-    if workers is not None and workers < 0:
-        raise InputError(f"workers must be at least 0, not {workers}")
+    if workers is not None and (workers < 0 or scheduler is not None):
+        reason = "and scheduler exclude each other" if workers >= 0 else f"must be at least 0, not {workers}"
+        raise InputError(f"workers {reason}")
     workers = min(usable_processors() if workers is None else workers, len(items))
-    outcomes = _inline(function, items) if workers <= 1 else _pooled(function, items, workers)
+    if scheduler is not None:
+        outcomes = _on_cluster(function, items, scheduler)
+    else:
+        outcomes = _inline(function, items) if workers <= 1 else _pooled(function, items, workers)
     with contextlib.closing(outcomes), _bar(len(items), unit, progress) as bar:
         for outcome in outcomes:
             bar.update()
@@ -135,6 +149,48 @@ def _pool(workers):
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _on_cluster(function, items, scheduler):
+    """Outcomes of a Dask cluster, each once."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise missing_dependency("distributed", "work on a Dask cluster") from error
+    with _client(distributed, scheduler) as client:
+        futures = {client.submit(_outcome, function, item, pure=False, retries=_RETRIES): item for item in items}
+        for future, result in distributed.as_completed(list(futures), with_results=True, raise_errors=False):
+            item = futures.pop(future)
+            if future.status == "finished":
+                yield result._replace(item=item)
+            else:
+                yield Outcome(item, error=MusicgenError(f"the cluster gave it up: {_last_words(future)}"))
+
+
+@contextlib.contextmanager
+def _client(distributed, scheduler):
+    if isinstance(scheduler, distributed.Client):
+        yield scheduler
+        return
+    try:
+        client = distributed.Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler}", remedy="start one with: dask scheduler"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_WORKERS_S)
+        except TimeoutError as error:
+            raise InputError(
+                f"the Dask scheduler at {scheduler} has no worker", remedy=f"start some with: dask worker {scheduler}"
+            ) from error
+        yield client
+
+
+def _last_words(future):
+    error = future.exception()
+    return f"{type(error).__name__}: {error}"
 
 
 def _prepare_worker():

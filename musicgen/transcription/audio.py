@@ -1,5 +1,6 @@
 """Sound files to waveforms, whatever their format, rate, bit depth and channels."""
 
+import contextlib
 import math
 import os
 import re
@@ -12,6 +13,7 @@ from ..errors import InputError, missing_dependency
 #: A recording whose loudest sample is below this (-80 dB of full scale) is silent.
 SILENCE = 1e-4
 
+_BLOCK_S = 60  # of what is decoded at once
 _CONVERT = "convert it to WAV, or install ffmpeg for more formats"
 #: libsndfile's log of a chunk that promises more bytes than the file holds.
 _SHORT_CHUNK = re.compile(r"(?:data|Data Size|SSND)\s*: (\d+) \(should be (\d+)\)")
@@ -57,23 +59,68 @@ def read_audio(path, *, sample_rate=None, mono=True, allow_truncated=False):
     >>> audio.shape, sample_rate, round(float(audio[11025]), 3)
     ((22050,), 22050, 0.5)
     """
-    if sample_rate is not None and not (sample_rate > 0 and sample_rate == int(sample_rate)):
-        raise InputError(f"sample_rate must be a whole number of Hz above 0, not {sample_rate}")
-    path = Path(path)
-    _check_file(path)
-    audio, own_rate = _decode(path, allow_truncated)
-    if audio.shape[-1] == 0:
-        raise InputError("holds no samples", path=path, remedy="check how it was recorded")
-    if not np.all(np.isfinite(audio)):
-        raise InputError("holds samples that are not finite (NaN or infinity)", path=path, remedy="export it again")
+    _check_rate(sample_rate)
+    with _opened(path, allow_truncated) as source:
+        audio = np.concatenate([np.empty((source.channels, 0), np.float32), *source.blocks(_BLOCK_S)], axis=1)
+        own_rate = source.sample_rate
     if mono:
-        audio = np.mean(audio, axis=0) if len(audio) > 1 else audio[0]
+        audio = _mixed(audio)
     return resample(audio, own_rate, sample_rate or own_rate), int(sample_rate or own_rate)
 
 
-def is_silent(audio):
-    """Whether no sample reaches `SILENCE`."""
-    return bool(np.max(np.abs(audio), initial=0.0) < SILENCE)
+def read_blocks(path, *, sample_rate=None, allow_truncated=False):
+    """Read a sound file piece by piece, so that memory does not grow with its length.
+
+    Parameters
+    ----------
+    path, sample_rate, allow_truncated
+        See `read_audio`.
+
+    Yields
+    ------
+    numpy.ndarray of float32, shape (samples,)
+        The mean of the channels, about a minute at a time; together exactly the samples that `read_audio` gives.
+
+    Raises
+    ------
+    InputError
+        As `read_audio`, when the fault is met.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "long.wav"
+    ...     soundfile.write(path, np.zeros(8000 * 100), 8000)
+    ...     [len(block) for block in read_blocks(path)]
+    [480000, 320000]
+    """
+    _check_rate(sample_rate)
+    with _opened(path, allow_truncated) as source:
+        own_rate, wanted = source.sample_rate, sample_rate or source.sample_rate
+        blocks = (_mixed(block) for block in source.blocks(_BLOCK_S))
+        yield from blocks if own_rate == wanted else _resampled(blocks, own_rate, wanted)
+
+
+def audio_seconds(path):
+    """Length that a sound file's header promises, in seconds; an estimate for some formats.
+
+    Raises
+    ------
+    InputError
+        As `read_audio`, as far as the header tells.
+    """
+    with _opened(path, True) as source:
+        return source.seconds
+
+
+def _check_rate(sample_rate):
+    if sample_rate is not None and not (sample_rate > 0 and sample_rate == int(sample_rate)):
+        raise InputError(f"sample_rate must be a whole number of Hz above 0, not {sample_rate}")
+
+
+def _mixed(audio):
+    return np.mean(audio, axis=0) if len(audio) > 1 else audio[0]
 
 
 def _check_file(path):
@@ -90,29 +137,105 @@ def _check_file(path):
         raise InputError("is empty (0 bytes)", path=path, remedy="get a complete copy")
 
 
-def _decode(path, allow_truncated):
-    """Samples as float32 of shape (channels, samples), and their rate."""
+@contextlib.contextmanager
+def _opened(path, allow_truncated):
+    """The file as a `_Soundfile` or `_FFmpeg`: channels, sample_rate, seconds, blocks."""
+    path = Path(path)
+    _check_file(path)
     try:
         import soundfile
     except ImportError as error:
         raise missing_dependency("soundfile", "reading audio") from error
     try:
         file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)  # names that are not UTF-8
-    except (
-        soundfile.SoundFileError,
-        TypeError,
-    ) as error:  # TypeError: soundfile asks for the rate of headerless files
-        return _decode_by_ffmpeg(path, error)
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: asked for the rate of headerless files
+        with _opened_by_ffmpeg(path, error) as source:
+            yield source
+        return
     with file:
         if file.format == "RAW":  # libsndfile's guess, from the suffix alone, for a file without a known header
             raise InputError("is not audio: it has no known header", path=path, remedy=_CONVERT)
-        try:
-            audio = file.read(dtype="float32", always_2d=True).T
-        except soundfile.SoundFileError as error:
-            raise InputError(f"cannot be decoded: {error}", path=path, remedy="get a complete copy") from error
-        if not allow_truncated:
-            _check_complete(path, file, audio.shape[-1])
-        return audio, file.samplerate
+        yield _Soundfile(path, file, allow_truncated)
+
+
+class _Soundfile:
+    """A file that libsndfile decodes."""
+
+    def __init__(self, path, file, allow_truncated):
+        self._path, self._file, self._allow_truncated = path, file, allow_truncated
+        self.channels, self.sample_rate, self.seconds = file.channels, file.samplerate, file.frames / file.samplerate
+
+    def blocks(self, seconds):
+        """Samples of shape (channels, samples), checked."""
+        import soundfile
+
+        held, length = 0, int(seconds * self.sample_rate)
+        while True:
+            try:
+                block = self._file.read(length, dtype="float32", always_2d=True).T
+            except soundfile.SoundFileError as error:
+                raise InputError(
+                    f"cannot be decoded: {error}", path=self._path, remedy="get a complete copy"
+                ) from error
+            held += block.shape[1]
+            if not self._allow_truncated and block.shape[1] < length:
+                _check_complete(self._path, self._file, held)
+            if block.shape[1] == 0:
+                break
+            yield _checked_samples(self._path, block)
+        _check_any(self._path, held)
+
+
+class _FFmpeg:
+    """A file that ffmpeg decodes to 16 bits."""
+
+    def __init__(self, path, file):
+        self._path, self._file = path, file
+        self.channels, self.sample_rate, self.seconds = file.channels, file.samplerate, file.duration
+
+    def blocks(self, seconds):
+        """Samples of shape (channels, samples)."""
+        held, wanted, buffer = 0, int(seconds * self.sample_rate) * self.channels * 2, b""
+        for data in self._file:
+            buffer += data
+            if len(buffer) >= wanted:
+                held += wanted
+                yield self._samples(buffer[:wanted])
+                buffer = buffer[wanted:]
+        if buffer:
+            yield self._samples(buffer)
+        _check_any(self._path, held + len(buffer))
+
+    def _samples(self, data):
+        samples = np.frombuffer(data, "<i2").reshape(-1, self.channels)
+        return (samples.T / np.float32(32768)).astype(np.float32)
+
+
+@contextlib.contextmanager
+def _opened_by_ffmpeg(path, reason):
+    try:
+        from audioread import DecodeError
+        from audioread.ffdec import FFmpegAudioFile
+    except ImportError as error:
+        raise missing_dependency("librosa", "reading this audio format") from error
+    try:
+        with FFmpegAudioFile(os.fspath(path)) as file:
+            yield _FFmpeg(path, file)
+    except (DecodeError, OSError) as error:
+        raise InputError(
+            f"is not audio that can be decoded ({_cause(reason)})", path=path, remedy=_CONVERT
+        ) from error
+
+
+def _checked_samples(path, block):
+    if not np.all(np.isfinite(block)):
+        raise InputError("holds samples that are not finite (NaN or infinity)", path=path, remedy="export it again")
+    return block
+
+
+def _check_any(path, held):
+    if held == 0:
+        raise InputError("holds no samples", path=path, remedy="check how it was recorded")
 
 
 def _check_complete(path, file, held):
@@ -131,35 +254,41 @@ def _check_complete(path, file, held):
     )
 
 
-def _decode_by_ffmpeg(path, reason):
-    try:
-        from audioread import DecodeError
-        from audioread.ffdec import FFmpegAudioFile
-    except ImportError as error:
-        raise missing_dependency("librosa", "reading this audio format") from error
-    try:
-        with FFmpegAudioFile(os.fspath(path)) as file:
-            samples = np.frombuffer(b"".join(file), "<i2").reshape(-1, file.channels)
-            return (samples.T / np.float32(32768)).astype(np.float32), file.samplerate
-    except (DecodeError, OSError) as error:
-        raise InputError(
-            f"is not audio that can be decoded ({_cause(reason)})", path=path, remedy=_CONVERT
-        ) from error
-
-
 def _cause(error):
     return str(error).rsplit(": ", 1)[-1].rstrip(".")
+
+
+def _resampled(blocks, own_rate, sample_rate):
+    """As `resample`, block by block: soxr's stream gives the same samples."""
+    stream, held, given = _soxr().ResampleStream(own_rate, sample_rate, 1, dtype="float32", quality="HQ"), 0, 0
+    for block in blocks:
+        held += len(block)
+        part = stream.resample_chunk(np.ascontiguousarray(block))
+        given += len(part)
+        yield part
+    length = _resampled_length(held, own_rate, sample_rate)
+    rest = stream.resample_chunk(np.empty(0, np.float32), last=True)[: length - given]
+    yield np.pad(rest, (0, length - given - len(rest)))
+
+
+def _resampled_length(length, own_rate, sample_rate):
+    return math.ceil(length * (float(sample_rate) / own_rate))
+
+
+def _soxr():
+    try:
+        import soxr
+    except ImportError as error:
+        raise missing_dependency("soxr", "resampling audio") from error
+    return soxr
 
 
 def resample(audio, own_rate, sample_rate):
     """`audio` of shape (..., samples) at another rate in Hz, with as many samples as librosa gives."""
     if own_rate == sample_rate:
         return np.ascontiguousarray(audio)
-    try:
-        import soxr
-    except ImportError as error:
-        raise missing_dependency("soxr", "resampling audio") from error
-    length = math.ceil(audio.shape[-1] * (float(sample_rate) / own_rate))
+    soxr = _soxr()
+    length = _resampled_length(audio.shape[-1], own_rate, sample_rate)
     resampled = np.ascontiguousarray(soxr.resample(audio.T, own_rate, sample_rate, quality="HQ").T[..., :length])
     missing = length - resampled.shape[-1]
     return np.pad(resampled, [(0, 0)] * (audio.ndim - 1) + [(0, missing)])

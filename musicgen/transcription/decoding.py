@@ -9,7 +9,8 @@ instrument-agnostic model for polyphonic note transcription and multipitch estim
 
 A note claims its cells and those one semitone beside it. Whether a cell is still free and above the threshold is one
 byte per cell, so that a search for the end of a note is a search for a run of bytes; the cells of the second pass are
-sorted once, since a cell's probability never changes until it is claimed.
+sorted once, since a cell's probability never changes until it is claimed. All else is computed in blocks of frames,
+so that recordings of hours need little more memory than their probabilities.
 """
 
 import numpy as np
@@ -19,6 +20,7 @@ LOWEST_PITCH, N_PITCHES = 21, 88
 #: A note ends when this many frames in a row are below the threshold.
 PATIENCE = 11
 
+_BLOCK = 8192  # frames that are worked on at once
 _TAKEN = b"\x01"  # below the threshold, or claimed by a note
 _FREE = b"\x00"
 _GAP = _TAKEN * PATIENCE
@@ -57,21 +59,23 @@ def decode_notes(frames, onsets, *, onset_threshold=0.5, frame_threshold=0.3, mi
     """
     frames, onsets = np.asarray(frames), np.asarray(onsets)
     cells = _Cells(frames, frame_threshold)
-    peaks = _onset_peaks(_with_inferred_onsets(onsets, frames), onset_threshold)
+    peaks = _onset_peaks(onsets, frames, onset_threshold)
     spans = list(_from_onsets(cells, peaks, min_frames))
     if melodia_trick:
         spans += _from_loudest(cells, frames, frame_threshold, min_frames)
-    columns = np.ascontiguousarray(frames.T)
-    return [(start, end, key + LOWEST_PITCH, float(columns[key, start:end].mean())) for start, end, key in spans]
+    return [(start, end, key + LOWEST_PITCH, float(frames[start:end, key].mean())) for start, end, key in spans]
 
 
 class _Cells:
     """Which cells are taken: one bytearray per key, so that runs are found by byte search."""
 
     def __init__(self, frames, threshold):
-        below = np.ascontiguousarray((frames.astype(np.float64) < threshold).T)
         self.n_frames = len(frames)
-        self.keys = [bytearray(row.tobytes()) for row in below]
+        self.keys = [bytearray(len(frames)) for _ in range(frames.shape[1])]
+        for begin, end in _blocks(len(frames)):
+            below = frames[begin:end].astype(np.float64) < threshold
+            for column, row in zip(self.keys, below.T, strict=True):
+                column[begin:end] = row.tobytes()
 
     def claim(self, key, start, end, *, beside=True):
         """Take the cells of a key, and of the two beside it."""
@@ -121,27 +125,48 @@ def _from_loudest(cells, frames, threshold, min_frames):
 
 def _loudest_first(cells, frames, threshold):
     """(frame, key) of the free cells above the threshold, by falling probability; ties in order of time, then key."""
-    taken = np.array([np.frombuffer(column, np.uint8) for column in cells.keys]).T
-    values = np.where(taken == 0, frames.astype(np.float64), 0.0)
-    times, keys = np.nonzero(values > threshold)
-    order = np.argsort(-values[times, keys], kind="stable")
-    return zip(times[order].tolist(), keys[order].tolist(), strict=True)
+    found = [_free_cells(cells, frames, threshold, *block) for block in _blocks(len(frames))]
+    if not found:
+        return
+    times, keys, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.argsort(-values, kind="stable")
+    for begin, end in _blocks(len(order)):
+        chosen = order[begin:end]
+        yield from zip(times[chosen].tolist(), keys[chosen].tolist(), strict=True)
 
 
-def _with_inferred_onsets(onsets, frames):
-    """Onsets, raised where frames grow louder than both of the two before, scaled to the loudest onset."""
-    frames = frames.astype(np.float64)
-    rise = np.zeros(frames.shape)
-    rise[2:] = np.minimum(frames[2:] - frames[1:-1], frames[2:] - frames[:-2]).clip(min=0)
-    largest = rise.max(initial=0.0)
-    if largest == 0:
-        return onsets.astype(np.float64)
-    return np.maximum(onsets, onsets.max() * rise / largest)
+def _free_cells(cells, frames, threshold, begin, end):
+    free = np.array([np.frombuffer(column, np.uint8, end - begin, begin) for column in cells.keys]).T == 0
+    values = frames[begin:end]
+    times, keys = np.nonzero(free & (values.astype(np.float64) > threshold))
+    return (times + begin).astype(np.int32), keys.astype(np.uint8), values[times, keys]
 
 
-def _onset_peaks(onsets, threshold):
+def _onset_peaks(onsets, frames, threshold):
     """(frame, key) of onsets above both neighbours in time; latest first, then highest first."""
-    middle = onsets[1:-1]
-    is_peak = (middle > onsets[:-2]) & (middle > onsets[2:]) & (middle >= threshold)
-    times, keys = np.nonzero(is_peak)
-    return zip((times[::-1] + 1).tolist(), keys[::-1].tolist(), strict=True)
+    largest = max((_rise(frames, *block).max(initial=0.0) for block in _blocks(len(frames))), default=0.0)
+    scale = onsets.max(initial=0.0)
+    for begin, end in reversed(list(_blocks(len(frames)))):
+        first, last = max(0, begin - 1), min(len(frames), end + 1)
+        values = onsets[first:last].astype(np.float64)
+        if largest > 0:
+            values = np.maximum(values, scale * _rise(frames, first, last) / largest)
+        middle = values[1:-1]
+        is_peak = (middle > values[:-2]) & (middle > values[2:]) & (middle >= threshold)
+        times, keys = np.nonzero(is_peak)
+        yield from zip((times[::-1] + first + 1).tolist(), keys[::-1].tolist(), strict=True)
+
+
+def _rise(frames, begin, end):
+    """How much louder each frame from `begin` to `end` is than the louder of the two before it; at least 0.
+
+    Scaled to the loudest onset, it stands for onsets that the network missed."""
+    first = max(begin, 2)
+    rise = np.zeros((end - begin, frames.shape[1]))
+    values = frames[first - 2 : end].astype(np.float64)
+    rise[first - begin :] = np.minimum(values[2:] - values[1:-1], values[2:] - values[:-2]).clip(min=0)
+    return rise
+
+
+def _blocks(count):
+    return ((begin, min(begin + _BLOCK, count)) for begin in range(0, count, _BLOCK))

@@ -7,10 +7,12 @@ import functools
 import importlib.metadata
 import importlib.util
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import InputError, missing_dependency
+from .decoding import N_PITCHES
 
 #: Rate that the network expects.
 SAMPLE_RATE = 22050
@@ -23,6 +25,7 @@ _WINDOW_FRAMES = 172  # frames that it gives back
 _OVERLAP_FRAMES = 30  # of which these are shared with the windows before and after
 _STEP = _WINDOW - _OVERLAP_FRAMES * HOP
 _KEPT_FRAMES_PER_S = SAMPLE_RATE // HOP
+_MOST_ROOM_S = 6 * 3600  # that is set aside because a header promises so much
 _INPUT = "serving_default_input_2:0"
 _OUTPUTS = ["StatefulPartitionedCall:1", "StatefulPartitionedCall:2"]  # frames, onsets
 
@@ -33,27 +36,71 @@ def transcriber_version():
     return f"basic-pitch {importlib.metadata.version('basic-pitch')}"
 
 
-def posteriors(audio, *, threads=1):
-    """Probabilities of sounding pitches and of onsets.
+class Posteriors(NamedTuple):
+    """What the network heard: `frames` and `onsets`, float32 of shape (n_frames, 88), probabilities of sounding
+    pitches and of onsets; and of the audio its `samples` (how many) and its `peak` (largest absolute value)."""
+
+    frames: np.ndarray
+    onsets: np.ndarray
+    samples: int
+    peak: float
+
+
+def posteriors(blocks, *, seconds=0.0, threads=1):
+    """Run the network over audio that comes in blocks; none is kept.
 
     Parameters
     ----------
-    audio : array of float32, shape (samples,)
-        At 22,050 Hz.
+    blocks : iterable of float32 arrays, shape (samples,)
+        Consecutive parts of the audio at 22,050 Hz.
+    seconds : float
+        About how long it is, to set memory aside.
     threads : int
         Threads of the network; it is made once per process and number of threads.
 
     Returns
     -------
-    frames, onsets : array of float32, shape (n_frames, 88)
+    Posteriors
         n_frames is 86 per second of audio, rounded down: as in Basic Pitch, that leaves out the last 0.7 %.
     """
-    session = _session(threads)
-    parts = [session.run(_OUTPUTS, {_INPUT: window}) for window in _windows(audio)]
-    n_frames = len(audio) * _KEPT_FRAMES_PER_S // SAMPLE_RATE
-    edge = _OVERLAP_FRAMES // 2
-    frames, onsets = (np.concatenate([part[i][0, edge:-edge] for part in parts])[:n_frames] for i in (0, 1))
-    return frames, onsets
+    session, audio = _session(threads), _Measured(blocks)
+    rolls, edge = _Rolls(int(min(seconds, _MOST_ROOM_S) * _KEPT_FRAMES_PER_S) + _WINDOW_FRAMES), _OVERLAP_FRAMES // 2
+    for window in _windows(audio):
+        rolls.add(*(part[0, edge:-edge] for part in session.run(_OUTPUTS, {_INPUT: window})))
+    n_frames = audio.samples * _KEPT_FRAMES_PER_S // SAMPLE_RATE
+    return Posteriors(*rolls.first(n_frames), audio.samples, audio.peak)
+
+
+class _Measured:
+    """Blocks of audio on their way; afterwards, how many `samples` there were and the `peak`."""
+
+    def __init__(self, blocks):
+        self._blocks, self.samples, self.peak = blocks, 0, 0.0
+
+    def __iter__(self):
+        for block in self._blocks:
+            self.samples += len(block)
+            self.peak = max(self.peak, float(np.max(np.abs(block), initial=0.0)))
+            yield block.astype(np.float32, copy=False)
+
+
+class _Rolls:
+    """Frames and onsets that grow in place; memory set aside but never written to costs nothing."""
+
+    def __init__(self, room):
+        self._arrays, self._length = [np.empty((room, N_PITCHES), np.float32) for _ in range(2)], 0
+
+    def add(self, *parts):
+        end = self._length + len(parts[0])
+        if end > len(self._arrays[0]):  # only where a header gave too short a length
+            more = np.empty((end // 2, N_PITCHES), np.float32)
+            self._arrays = [np.concatenate([array, more]) for array in self._arrays]
+        for array, part in zip(self._arrays, parts, strict=True):
+            array[self._length : end] = part
+        self._length = end
+
+    def first(self, count):
+        return [array[: min(count, self._length)] for array in self._arrays]
 
 
 def frame_times(n_frames):
@@ -67,11 +114,17 @@ def frame_times(n_frames):
     return index * HOP / SAMPLE_RATE - drift * (index // _WINDOW_FRAMES)
 
 
-def _windows(audio):
+def _windows(blocks):
     """Overlapping windows of shape (1, samples, 1), the first beginning half an overlap before the audio."""
-    padded = np.concatenate([np.zeros(_OVERLAP_FRAMES // 2 * HOP, np.float32), audio.astype(np.float32)])
-    for start in range(0, len(padded), _STEP):
-        window = padded[start : start + _WINDOW]
+    rest = np.zeros(_OVERLAP_FRAMES // 2 * HOP, np.float32)
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        starts = range(0, len(rest) - _WINDOW + 1, _STEP)
+        for start in starts:
+            yield rest[start : start + _WINDOW][None, :, None]
+        rest = rest[len(starts) * _STEP :]
+    for start in range(0, len(rest), _STEP):
+        window = rest[start : start + _WINDOW]
         yield np.pad(window, (0, _WINDOW - len(window)))[None, :, None]
 
 

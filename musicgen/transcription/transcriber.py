@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..beats import estimate_beats, read_beats
+from ..beats import estimate_beats, estimate_beats_in_sections, read_beats
 from ..errors import InputError
+from ..files import text_of
 from ..notes import NOTE_DTYPE, NoteSequence, Track
 from ..timing import Timing
-from .audio import is_silent, read_audio, resample
+from .audio import SILENCE, audio_seconds, read_blocks, resample
 from .decoding import LOWEST_PITCH, N_PITCHES, decode_notes
 from .model import HOP, SAMPLE_RATE, frame_times, posteriors, transcriber_version
+
+#: Recordings longer than this are read twice, in blocks, and their beats are tracked in sections.
+LONG_S = 600.0
 
 _HIGHEST_PITCH = LOWEST_PITCH + N_PITCHES - 1
 
@@ -45,7 +49,8 @@ def transcribe(path, *, beats=None, fallback_bpm=None, genre=None, threads=1, **
     """Notes of a recording, heard by Basic Pitch.
 
     The notes are those of ``basic_pitch.inference.predict`` with the same network and thresholds, without pitch
-    bends. As there, what begins in the last 0.7 % of the recording is not heard.
+    bends. As there, what begins in the last 0.7 % of the recording is not heard. Recordings longer than 10 minutes
+    are never held in memory as a whole; beats are tracked in them by `estimate_beats_in_sections`.
 
     Parameters
     ----------
@@ -102,14 +107,13 @@ def transcribe(path, *, beats=None, fallback_bpm=None, genre=None, threads=1, **
     path = Path(path)
     given = _given_timing(beats)
     try:
-        audio, _ = read_audio(path, sample_rate=SAMPLE_RATE)
-        piece = _transcribed(audio, given, fallback_bpm, threads, settings)
+        piece = _transcribed(_heard(path), given, fallback_bpm, threads, settings)
     except InputError as error:
         if error.path is not None:
             raise
         raise InputError(error.reason, path=path, remedy=error.remedy) from error
-    meta = {"title": _text(path.stem), "source": _text(path.name)} | ({"genre": genre} if genre is not None else {})
-    return piece.replace(meta=meta)
+    meta = {"title": text_of(path.stem), "source": text_of(path.name)}
+    return piece.replace(meta=meta | ({"genre": genre} if genre is not None else {}))
 
 
 def transcribe_audio(audio, sample_rate, *, beats=None, fallback_bpm=None, threads=1, **settings):
@@ -137,7 +141,7 @@ def transcribe_audio(audio, sample_rate, *, beats=None, fallback_bpm=None, threa
             f"audio must be finite samples of shape (samples,), not {audio.shape}", remedy="mix its channels"
         )
     audio = resample(audio, sample_rate, SAMPLE_RATE)
-    return _transcribed(audio, _given_timing(beats), fallback_bpm, threads, settings)
+    return _transcribed(_Audio([audio]), _given_timing(beats), fallback_bpm, threads, settings)
 
 
 def checked_settings(options):
@@ -150,40 +154,100 @@ def checked_settings(options):
     return Settings(**options)
 
 
+@dataclass(frozen=True)
+class _Given:
+    """A timing that need not be tracked, how it came about, and its file if it has one."""
+
+    timing: Timing
+    origin: str
+    path: Path | None = None
+
+
 def _given_timing(beats):
-    """(Timing or None, how it came about)."""
     if beats is None:
-        return None, ""
+        return None
     if isinstance(beats, Timing):
-        return beats, "given"
+        return _Given(beats, "given")
     if isinstance(beats, str | os.PathLike):
-        return read_beats(beats), "annotated"
-    return Timing(beats), "given"
+        return _Given(read_beats(beats), "annotated", Path(beats))
+    return _Given(Timing(beats), "given")
+
+
+class _Audio:
+    """A waveform at 22,050 Hz in memory: its `blocks`, `seconds`, and beats."""
+
+    def __init__(self, blocks):
+        self._blocks = list(blocks)
+        self.seconds = sum(map(len, self._blocks)) / SAMPLE_RATE
+        if all(_peak(block) < SILENCE for block in self._blocks):  # known before the network has run
+            raise InputError("is silent", remedy="check how it was recorded")
+
+    def blocks(self):
+        return self._blocks
+
+    def estimate_beats(self):
+        return estimate_beats(np.concatenate(self._blocks), SAMPLE_RATE)
+
+
+class _LongFile:
+    """A sound file that is read anew whenever its `blocks` are asked for."""
+
+    def __init__(self, path, seconds):
+        self._path, self.seconds = path, seconds
+
+    def blocks(self):
+        return read_blocks(self._path, sample_rate=SAMPLE_RATE)
+
+    def estimate_beats(self):
+        return estimate_beats_in_sections(self.blocks(), SAMPLE_RATE)
+
+
+def _heard(path):
+    seconds = audio_seconds(path)
+    return _LongFile(path, seconds) if seconds > LONG_S else _Audio(read_blocks(path, sample_rate=SAMPLE_RATE))
+
+
+def _peak(audio):
+    return np.max(np.abs(audio), initial=0.0)
 
 
 def _transcribed(audio, given, fallback_bpm, threads, settings):
-    if is_silent(audio):
-        raise InputError("is silent", remedy="check how it was recorded")
-    notes = _notes(audio, threads, settings)
-    timing, origin = given if given[0] is not None else _tracked_timing(audio, fallback_bpm)
-    duration = len(audio) / SAMPLE_RATE
+    notes, duration = _notes(audio, threads, settings)
+    if given is None:
+        given = _tracked_timing(audio, fallback_bpm)
+    _check_fit(given, duration)
     return NoteSequence(
         notes,
         tracks=(Track("Basic Pitch"),),
-        timing=timing.covering(0.0, duration),
+        timing=given.timing.covering(0.0, duration),
         duration=duration,
-        meta={"beats": origin, "transcriber": transcriber_version(), **_described(settings)},
+        meta={"beats": given.origin, "transcriber": transcriber_version(), **_described(settings)},
     )
 
 
+def _check_fit(given, duration):
+    """An annotation may begin late and end early, but not run on beyond the next bar."""
+    first, last = given.timing.beats[[0, -1]]
+    bar = 4 * 60 / given.timing.bpm
+    if given.path is not None and not (first < duration and last < duration + bar):
+        raise InputError(
+            f"does not fit its recording: beats from {first:.1f} s to {last:.1f} s, but {duration:.1f} s of audio",
+            path=given.path,
+            remedy="check that it belongs to this recording",
+        )
+
+
 def _notes(audio, threads, settings):
-    frames, onsets = posteriors(audio, threads=threads)
-    for roll in (frames, onsets):
+    """Notes, and the length of the audio in seconds."""
+    heard = posteriors(audio.blocks(), seconds=audio.seconds, threads=threads)
+    if heard.peak < SILENCE:
+        raise InputError("is silent", remedy="check how it was recorded")
+    for roll in (heard.frames, heard.onsets):
         roll[:, : settings.min_pitch - LOWEST_PITCH] = 0
         roll[:, settings.max_pitch - LOWEST_PITCH + 1 :] = 0
     found = decode_notes(
-        frames,
-        onsets,
+        heard.frames,
+        heard.onsets,
         onset_threshold=settings.onset_threshold,
         frame_threshold=settings.frame_threshold,
         min_frames=int(np.round(settings.min_note_ms / 1000 * SAMPLE_RATE / HOP)),
@@ -191,8 +255,11 @@ def _notes(audio, threads, settings):
     )
     if not found:
         raise InputError("no notes found", remedy="lower onset_threshold, frame_threshold or min_note_ms")
+    return _note_array(found, frame_times(len(heard.frames))), heard.samples / SAMPLE_RATE
+
+
+def _note_array(found, times):
     start, end, pitch, probability = (np.array(column) for column in zip(*found, strict=True))
-    times = frame_times(len(frames))
     notes = np.empty(len(found), NOTE_DTYPE)
     notes["start"], notes["end"], notes["pitch"], notes["track"] = times[start], times[end], pitch, 0
     notes["velocity"] = np.maximum(1, np.round(127 * probability.astype(np.float32)))
@@ -201,16 +268,11 @@ def _notes(audio, threads, settings):
 
 def _tracked_timing(audio, fallback_bpm):
     try:
-        return estimate_beats(audio, SAMPLE_RATE), "tracked by librosa"
+        return _Given(audio.estimate_beats(), "tracked by librosa")
     except InputError as error:
         if fallback_bpm is None:
             raise InputError(error.reason, remedy="give beats, or fallback_bpm for an even tempo") from error
-    return Timing.regular(fallback_bpm), f"none found: an even {fallback_bpm:g} bpm was asked for"
-
-
-def _text(name):
-    """A file name as text: bytes that are no UTF-8, which no file format takes, become U+FFFD."""
-    return os.fsencode(name).decode("utf-8", errors="replace")
+    return _Given(Timing.regular(fallback_bpm), f"none found: an even {fallback_bpm:g} bpm was asked for")
 
 
 def _described(settings):
