@@ -252,8 +252,9 @@ def fit_timing(timing, start, end):
 
     The beats are explicit: from the first one at or after `start` to the first one at or after `end`, at least
     two. An incomplete beat at the beginning takes the tempo of the first whole one, or counts as a whole one
-    itself if it lasts longer. The first meter begins at the first bar line at or after `start`; meters that begin
-    at or after `end` are left out.
+    itself if it lasts longer; a bar line inside it keeps its place in the beat. The first meter begins at the
+    first bar line at or after `start` (before it only where the bar that is cut would be too long for a pickup to
+    the next meter); meters that begin at or after `end` are left out.
 
     Parameters
     ----------
@@ -295,7 +296,9 @@ def _meters_between(meters, first, last, quarters_per_beat):
     downbeat = meter.beat + bar * math.ceil((first - meter.beat) / bar - _NEAR)
     rest = [m for m in meters[current + 1 :] if m.beat < last - _NEAR]
     if rest and downbeat >= rest[0].beat - _NEAR:
-        return tuple(rest)
+        if rest[0].beat - first < rest[0].quarters / quarters_per_beat - _NEAR:
+            return tuple(rest)
+        downbeat -= bar  # the rest of this bar is too long for a pickup to the next meter
     return (Meter(downbeat, meter.numerator, meter.denominator), *rest)
 
 

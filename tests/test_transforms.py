@@ -140,7 +140,14 @@ def test_a_fitted_timing_keeps_bars_and_is_its_own_fit(timing, start, length):
         t.quarters_to_seconds(t.bars(limit, start=begin)) - begin
         for t, begin, limit in ((timing, start, start + length), (fitted, 0.0, length))
     ]
-    floor = fitted.beats[0] - 1e-6  # within the first, incomplete beat the tempo may differ
-    kept = [d[(d > max(floor, 1e-6)) & (d < length - 1e-6)] for d in downbeats]
+    beats = timing.covering(start, start + length).beats - start
+    first = beats[beats > 1e-6].min(initial=length)  # inside the incomplete beat before it the tempo may differ
+    kept = [d[(d > first - 1e-6) & (d < length - 1e-6)] for d in downbeats]
     assert len(kept[0]) == len(kept[1])
     np.testing.assert_allclose(kept[0], kept[1], atol=1e-6)
+
+
+def test_a_cut_bar_too_long_for_a_pickup_keeps_its_meter():
+    timing = Timing([0.0, 1.0], 1.0, [Meter(0.0, 4, 4), Meter(4.0, 2, 4)])
+    assert fit_timing(timing, 1.0, 8.0).meters == (Meter(-1.0, 4, 4), Meter(3.0, 2, 4))
+    assert fit_timing(timing, 3.0, 8.0).meters == (Meter(1.0, 2, 4),)
