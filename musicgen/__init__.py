@@ -23,9 +23,12 @@ _ROOMS = {
     "metrics": [],
     "baselines": [],
     "codecs": ["EventsCodec", "FramesCodec", "MelodyCodec", "MidiTokCodec", "PianorollCodec"],
-    "datasets": ["load_corpus", "load_folder", "load_gtzan"],
+    "datasets": [
+        *("download_gtzan", "load_corpus", "load_folder", "load_gtzan", "load_polyphonic"),
+        *("report_data", "split"),
+    ],
     "composers": ["LSTMComposer", "load_composer"],
-    "plots": ["plot_piece"],
+    "plots": ["plot_data_report", "plot_piece"],
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -12,7 +12,7 @@ from .timing import Timing
 _HOP = 512  # samples per frame of the tracker, librosa's default
 _BASS_HZ = 150.0
 _ATTACK_FRAMES = 4
-_SECTION_S, _SHARED_S = 300.0, 10.0  # of long recordings
+_SECTION_S, _SHARED_S = 180.0, 10.0  # of long recordings
 
 
 def read_beats(path, *, meter=(4, 4)):
@@ -66,6 +66,42 @@ def read_beats(path, *, meter=(4, 4)):
     return Timing(times, meters=_meters([place for _, _, place in rows], meter))
 
 
+def read_tempo(path):
+    """Read an annotation of tempo: a file that holds one number, in beats per minute.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If the file holds anything else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "waltz.bpm"
+    ...     _ = path.write_text("8.003e+01\\n")
+    ...     read_tempo(path)
+    80.03
+    """
+    lines = _lines(path)
+    try:
+        [(_, text)] = lines
+        bpm = float(text)
+    except ValueError as error:
+        raise InputError("does not hold one number", path=path, remedy="as in '120.5'") from error
+    if not 0 < bpm < np.inf:
+        raise InputError(f"holds {text.strip()}, no tempo", path=path, remedy="beats per minute, above 0")
+    return bpm
+
+
 def estimate_beats(audio, sample_rate):
     """Track the beats of a recording (librosa's dynamic programming after Ellis, "Beat tracking by dynamic
     programming", 2007).
@@ -107,7 +143,7 @@ def estimate_beats(audio, sample_rate):
 def estimate_beats_in_sections(blocks, sample_rate):
     """Track the beats of a long recording section by section, each at a tempo of its own, as `estimate_beats` does.
 
-    Sections last 5 minutes; memory does not grow with the recording. Where no beat is found for some time, as in
+    Sections last 3 minutes; memory does not grow with the recording. Where no beat is found for some time, as in
     pauses, beats go on evenly.
 
     Parameters
@@ -160,14 +196,16 @@ def _sections(blocks, sample_rate):
 
 def _filled(times, accents):
     """Beats, with even ones where none was found for more than two and a half usual beats."""
+    if len(times) < 2:
+        return times, accents
     gaps = np.diff(times)
-    usual = np.median(gaps) if len(gaps) else 1.0
+    usual = np.median(gaps)
     counts = np.append(np.where(gaps > 2.5 * usual, np.maximum(1, np.round(gaps / usual)), 1), 1).astype(int)
     parts = [
         np.linspace(time, following, count, endpoint=False)
         for time, following, count in zip(times, np.append(times[1:], 0.0), counts, strict=True)
     ]
-    return np.concatenate([np.empty(0), *parts]), np.repeat(accents, counts)
+    return np.concatenate(parts), np.repeat(accents, counts)
 
 
 def _guessed_bars(times, accents):

@@ -95,7 +95,11 @@ def _transcribe(options):
 def _add_train(commands):
     parser = _command(commands, "train", _train, "train a composer on pieces")
     parser.add_argument("family", choices=["lstm"], help="kind of composer")
-    parser.add_argument("data", metavar="DATA", help="folder of MIDI files or recordings, or a corpus: bach-chorales")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="folder of MIDI files or recordings, piano rolls (.mat), or a corpus: bach-chorales",
+    )
     parser.add_argument("--out", required=True, metavar="MODEL", help="folder for the trained composer")
     parser.add_argument("--preset", default="small", help="tiny, small (default), base or large")
     parser.add_argument("--epochs", type=int, default=50, help="at most (default 50)")
@@ -205,14 +209,27 @@ def _render(options):
 
 def _add_info(commands):
     parser = _command(commands, "info", _info, "tell what a file, folder or trained composer holds")
-    parser.add_argument("path", metavar="PATH", help="MIDI file, score, recording, folder, or trained composer")
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        help="MIDI file, score, recording, folder, piano rolls (.mat), corpus, or trained composer",
+    )
+    parser.add_argument("--plot", metavar="FILE", help="draw what a collection of pieces holds (.png, .svg, .pdf)")
 
 
 def _info(options):
     from .inspection import inspect
 
-    facts, refused = inspect(options.path)
+    facts, refused, report = inspect(options.path)
     print(json.dumps(facts, indent=2, ensure_ascii=False))
+    if options.plot and report is None:
+        raise InputError(
+            "--plot draws collections of pieces", path=options.path, remedy="name a folder of MIDI files"
+        )
+    if options.plot:
+        from .plots import plot_data_report, save_figure
+
+        print(save_figure(plot_data_report(report), options.plot), file=sys.stderr)
     return _refusals(refused)
 
 

@@ -8,11 +8,12 @@ from .notes import MIDI_SUFFIXES, SCORE_SUFFIXES
 
 
 def inspect(path):
-    """Facts about a file or folder.
+    """Facts about a file, folder or corpus.
 
     Parameters
     ----------
     path : path-like
+        Or the name of a corpus.
 
     Returns
     -------
@@ -20,28 +21,32 @@ def inspect(path):
         What JSON holds; its key "kind" is "piece", "recording", "composer", "pieces" or "recordings".
     list of (pathlib.Path, str)
         Files of a folder that cannot be used, with the reason.
+    DataReport or None
+        Of pieces, what `plots.plot_data_report` draws.
 
     Raises
     ------
     InputError
         If there is nothing that musicgen knows.
     """
-    path = Path(path)
+    from .datasets import CORPORA
+
+    name, path = str(path), Path(path)
     if (path / "config.json").exists():
-        return _composer(path), []
-    if path.is_dir():
-        return _folder(path)
+        return _composer(path), [], None
+    if path.is_dir() or path.suffix.lower() == ".mat" or (name in CORPORA and not path.exists()):
+        return _data(name)
     if not path.exists():
         raise InputError("is not there", path=path, remedy="check the name")
     if path.suffix.lower() in MIDI_SUFFIXES:
         from .midi import read_midi
 
-        return _piece(read_midi(path)), []
+        return _piece(read_midi(path)), [], None
     if path.suffix.lower() in SCORE_SUFFIXES:
         from .score import read_score
 
-        return _piece(read_score(path)), []
-    return _recording(path), []
+        return _piece(read_score(path)), [], None
+    return _recording(path), [], None
 
 
 def _composer(path):
@@ -86,25 +91,19 @@ def _recording(path):
     return {"kind": "recording", "seconds": _short(seconds), "sample_rate": sample_rate, "channels": channels}
 
 
-def _folder(path):
-    from .datasets import load_folder
+def _data(source):
+    from .datasets import load_folder, report_data
+    from .datasets.sources import load_data
 
-    try:
-        folder = load_folder(path)
-    except InputError:
-        return _recordings(path)
-    pieces = list(folder)
-    minutes = sum(piece.duration for piece in pieces) / 60
-    facts = {
-        "kind": "pieces",
-        "pieces": len(pieces),
-        "notes": sum(map(len, pieces)),
-        "minutes": _short(minutes),
-        "genres": dict(Counter(piece.meta["genre"] for piece in pieces if piece.meta.get("genre"))),
-        "meters": dict(Counter(f"{m.numerator}/{m.denominator}" for p in pieces for m in p.timing.meters[:1])),
-        "refused": len(folder.refused),
-    }
-    return facts, folder.refused
+    path = Path(source)
+    if path.is_dir():
+        try:
+            load_folder(path)
+        except InputError:  # no MIDI file
+            return _recordings(path)
+    data = load_data(source, progress=False)
+    report = report_data(data.pieces, provenance=data.provenance, refused=data.refused)
+    return {"kind": "pieces", **report.facts()}, data.refused, report
 
 
 def _recordings(path):
@@ -112,9 +111,10 @@ def _recordings(path):
 
     recordings = find_recordings(path)
     genres = Counter(recording.genre for recording in recordings if recording.genre)
-    annotated = sum(recording.beats is not None for recording in recordings)
-    facts = {"kind": "recordings", "recordings": len(recordings), "genres": dict(genres), "with beats": annotated}
-    return facts, []
+    facts = {"kind": "recordings", "recordings": len(recordings), "genres": dict(genres)}
+    facts["with beats"] = sum(recording.beats is not None for recording in recordings)
+    facts["with tempo"] = sum(recording.tempo is not None for recording in recordings)
+    return facts, [], None
 
 
 def _short(value):

@@ -1,8 +1,31 @@
-"""Sources of pieces, and how to split them."""
+"""Sources of pieces, how to split them, and what they hold."""
 
 from .corpora import CORPORA, Corpus, load_corpus
+from .download import download_gtzan
 from .folder import MidiFolder, load_folder
-from .gtzan import gtzan_recordings, load_gtzan
-from .splits import split
+from .gtzan import GtzanSplit, gtzan_recordings, gtzan_split, load_gtzan
+from .polyphonic import Polyphonic, Rolls, load_polyphonic, read_rolls
+from .splits import duplicate_key, duplicates, split
+from .summary import DataReport, report_data
 
-__all__ = ["CORPORA", "Corpus", "MidiFolder", "gtzan_recordings", "load_corpus", "load_folder", "load_gtzan", "split"]
+__all__ = [
+    "CORPORA",
+    "Corpus",
+    "DataReport",
+    "GtzanSplit",
+    "MidiFolder",
+    "Polyphonic",
+    "Rolls",
+    "download_gtzan",
+    "duplicate_key",
+    "duplicates",
+    "gtzan_recordings",
+    "gtzan_split",
+    "load_corpus",
+    "load_folder",
+    "load_gtzan",
+    "load_polyphonic",
+    "read_rolls",
+    "report_data",
+    "split",
+]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import text_of
 from ..midi import read_midi
 from ..notes import MIDI_SUFFIXES
 
@@ -16,14 +17,18 @@ class MidiFolder:
     paths : tuple of pathlib.Path
         The MIDI files, sorted.
     refused : list of (pathlib.Path, str)
-        Files that could not be used in the last iteration, with the reason.
+        Recordings that could not be transcribed into the folder, and files that could not be used in the last
+        iteration, with the reason.
+    provenance : dict of str to str
+        Name, reference and terms of the source.
     """
 
-    def __init__(self, root, paths, *, drop_faulty=False):
-        self.root, self.paths, self.refused, self._drop_faulty = root, tuple(paths), [], drop_faulty
+    def __init__(self, root, paths, *, drop_faulty=False, set_aside=(), provenance=None):
+        self.root, self.paths, self._drop_faulty, self._set_aside = root, tuple(paths), drop_faulty, list(set_aside)
+        self.refused, self.provenance = list(set_aside), dict(provenance or _provenance(root))
 
     def __iter__(self):
-        self.refused = refused = []
+        self.refused = refused = list(self._set_aside)
         for path in self.paths:
             try:
                 piece = read_midi(path, drop_faulty=self._drop_faulty)
@@ -39,7 +44,12 @@ class MidiFolder:
         """What the file itself does not tell."""
         name = path.relative_to(self.root)
         origin = {"title": path.stem, "source": name.as_posix(), "genre": name.parent.name}
-        return {key: value for key, value in origin.items() if value and not meta.get(key)}
+        return {key: text_of(value) for key, value in origin.items() if value and not meta.get(key)}
+
+
+def _provenance(root):
+    name = text_of(Path(root).resolve().name)
+    return {"name": name, "reference": "MIDI files of a folder", "terms": "those of the files"}
 
 
 def load_folder(path, *, genres=None, drop_faulty=False):

@@ -1,4 +1,4 @@
-"""Whatever the command line calls DATA: a folder of MIDI files, a folder of recordings, the name of a corpus."""
+"""Whatever the command line calls DATA: a folder of MIDI files or recordings, piano rolls, the name of a corpus."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,14 +6,16 @@ from pathlib import Path
 from ..errors import InputError
 from .corpora import CORPORA, load_corpus
 from .folder import load_folder
+from .polyphonic import load_polyphonic
 
 
 @dataclass
 class Data:
-    """Pieces taken from a source, and what was refused: (path, reason)."""
+    """Pieces taken from a source, what was refused as (path, reason), and the source's provenance."""
 
     pieces: list
     refused: list = field(default_factory=list)
+    provenance: dict = field(default_factory=dict)
 
 
 def load_data(source, *, notes=None, workers=None, progress=True):
@@ -22,7 +24,8 @@ def load_data(source, *, notes=None, workers=None, progress=True):
     Parameters
     ----------
     source : path-like
-        Folder with MIDI files, folder with recordings (GTZAN or flat), or a name of `CORPORA`.
+        Folder with MIDI files, folder with recordings (GTZAN or flat), file of piano rolls (`.mat`, see
+        `load_polyphonic`), or a name of `CORPORA`.
     notes : path-like, optional
         Where the transcriptions of recordings are written. Without it recordings are refused.
     workers : int, optional
@@ -40,7 +43,9 @@ def load_data(source, *, notes=None, workers=None, progress=True):
     """
     path = Path(source)
     if not path.exists() and str(source) in CORPORA:
-        return Data(list(load_corpus(str(source))))
+        return _used(source, load_corpus(str(source)))
+    if path.suffix.lower() == ".mat":
+        return _used(source, load_polyphonic(path))
     if not path.is_dir():
         known = ", ".join(CORPORA)
         raise InputError("is no folder", path=path, remedy=f"give a folder, or a corpus: {known}")
@@ -48,7 +53,7 @@ def load_data(source, *, notes=None, workers=None, progress=True):
         folder = load_folder(path)
     except InputError:
         return _transcribed(path, notes, workers, progress)
-    return _used(folder, list(folder), folder.refused)
+    return _used(path, folder)
 
 
 def _transcribed(path, notes, workers, progress):
@@ -60,12 +65,13 @@ def _transcribed(path, notes, workers, progress):
             "holds recordings, not notes", path=path, remedy=f"first: musicgen transcribe {path} --out NOTES"
         )
     report = transcribe_folder(path, notes, workers=workers, progress=progress)
-    folder = load_folder(notes)
-    return _used(path, list(folder), report.refused + folder.refused)
+    return _used(path, load_folder(notes), report.refused)
 
 
-def _used(source, pieces, refused):
+def _used(source, found, refused=()):
+    pieces = list(found)
+    refused = [*refused, *found.refused]
     if not pieces:
         reasons = "; ".join(f"{Path(path).name}: {reason}" for path, reason in refused[:3])
-        raise InputError(f"none of its files can be used: {reasons}", path=getattr(source, "root", source))
-    return Data(pieces, list(refused))
+        raise InputError(f"none of its files can be used: {reasons}", path=source)
+    return Data(pieces, refused, found.provenance)

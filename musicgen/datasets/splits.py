@@ -1,10 +1,14 @@
 """Seeded splits that keep together what belongs together."""
 
+import hashlib
 import math
 
 import numpy as np
 
 from ..errors import InputError
+from ..notes import NoteSequence
+
+_GRID = 24  # steps per quarter note at which two onsets are the same
 
 
 def split(sequences, fractions=(0.8, 0.1, 0.1), *, seed=0, group=None):
@@ -19,8 +23,8 @@ def split(sequences, fractions=(0.8, 0.1, 0.1), *, seed=0, group=None):
     seed : int
         The same seed gives the same parts.
     group : callable, optional
-        Of one piece, its group: pieces of one group (the same song, transposed) stay in one part. Default: each
-        piece is its own.
+        Of one piece, its group: pieces of one group stay in one part. Default: `duplicate_key` of a NoteSequence, so
+        that a piece and its copies, transposed ones included, are never on both sides; else each is its own.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def split(sequences, fractions=(0.8, 0.1, 0.1), *, seed=0, group=None):
     sequences = list(sequences)
     if any(fraction <= 0 for fraction in fractions) or not math.isclose(sum(fractions), 1, abs_tol=1e-9):
         raise InputError(f"fractions must be above 0 and sum to 1, not {tuple(fractions)}")
-    keys = [group(sequence) for sequence in sequences] if group else range(len(sequences))
+    keys = [group(item) for item in sequences] if group else _own_groups(sequences)
     unique = list(dict.fromkeys(keys))
     edges = np.round(np.cumsum(fractions) * len(unique)).astype(int)
     if np.any(np.diff(edges, prepend=0) == 0):
@@ -54,3 +58,52 @@ def split(sequences, fractions=(0.8, 0.1, 0.1), *, seed=0, group=None):
     for sequence, key in zip(sequences, keys, strict=True):
         parts[part[key]].append(sequence)
     return parts
+
+
+def duplicate_key(sequence):
+    """What a piece shares with its copies in any key and at any even tempo.
+
+    The onsets in quarter notes from the first one on, to 1/24, and the intervals between the notes in their order;
+    drums by their own names. Lengths, velocities and tracks do not count.
+
+    Parameters
+    ----------
+    sequence : NoteSequence
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+
+    Examples
+    --------
+    >>> from musicgen import transpose
+    >>> piece = NoteSequence([(0.0, 0.5, 60, 80, 0), (0.5, 1.0, 64, 80, 0)])
+    >>> duplicate_key(piece) == duplicate_key(transpose(piece, 3))
+    True
+    """
+    drums = np.array([track.drum for track in sequence.tracks], bool)[sequence.notes["track"]]
+    quarters = sequence.timing.seconds_to_quarters(sequence.notes["start"])
+    steps = np.round((quarters - quarters.min(initial=np.inf)) * _GRID).astype(np.int64)
+    pitches = sequence.notes["pitch"].astype(np.int64)
+    pitches[~drums] -= pitches[~drums].min(initial=128)
+    rows = np.unique(np.column_stack([steps, drums, pitches]), axis=0)
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()[:16]
+
+
+def duplicates(sequences):
+    """Groups of two or more pieces that are copies of each other, see `duplicate_key`.
+
+    Returns
+    -------
+    list of list of int
+        Places in `sequences`.
+    """
+    groups = {}
+    for place, sequence in enumerate(sequences):
+        groups.setdefault(duplicate_key(sequence), []).append(place)
+    return [places for places in groups.values() if len(places) > 1]
+
+
+def _own_groups(items):
+    return [duplicate_key(item) if isinstance(item, NoteSequence) else place for place, item in enumerate(items)]

@@ -20,21 +20,24 @@ _GTZAN_STEM = re.compile(r"([a-z]+)\.(\d{5})")
 @dataclass(frozen=True)
 class Recording:
     """One sound file: `path`; `name`, its relative path among those found with it; `genre`, the name of its
-    sub-folder; `number` of a GTZAN clip; `beats`, the path of its annotation. None stands for what there is not."""
+    sub-folder; `number` of a GTZAN clip; `beats` and `tempo`, the paths of its annotations. None stands for what
+    there is not."""
 
     path: Path
     name: Path
     genre: str | None = None
     number: int | None = None
     beats: Path | None = None
+    tempo: Path | None = None
 
 
 def find_recordings(*paths):
     """Recordings among files and in folders, their sub-folders included.
 
     GTZAN is known in each of its layouts by ``<genre>/<genre>.NNNNN.<suffix>``, be it below ``genres``,
-    ``Data/genres_original`` or anything else; its annotations are looked for in a folder ``beats`` beside that, as
-    ``gtzan_<genre>_NNNNN.beats``. Hidden files are left out.
+    ``Data/genres_original`` or anything else; its annotations are looked for in folders ``beats`` and ``tempo``
+    beside that, or in mirdata's ``gtzan_tempo_beat-main``, as ``gtzan_<genre>_NNNNN.beats`` and ``.bpm``. Hidden
+    files are left out.
 
     Parameters
     ----------
@@ -120,10 +123,12 @@ def _gtzan_match(path):
 def _recording(full, file, base):
     name, match = full.relative_to(base), _gtzan_match(full)
     if match:
-        return Recording(file, name, match[1], int(match[2]), _annotation(full, *match.groups()))
+        stem = f"gtzan_{match[1]}_{match[2]}"
+        beats, tempo = _annotation(full, f"beats/{stem}.beats"), _annotation(full, f"tempo/{stem}.bpm")
+        return Recording(file, name, match[1], int(match[2]), beats, tempo)
     return Recording(file, name, genre=name.parent.name or None)
 
 
-def _annotation(path, genre, number):
-    beside = (parent / "beats" / f"gtzan_{genre}_{number}.beats" for parent in path.parents[1:4])
-    return next((file for file in beside if file.is_file()), None)
+def _annotation(path, name):
+    places = [folder / part for folder in path.parents[1:4] for part in ("", "gtzan_tempo_beat-main")]
+    return next((place / name for place in places if (place / name).is_file()), None)

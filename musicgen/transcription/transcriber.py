@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..files import text_of
 from ..notes import NOTE_DTYPE, NoteSequence, Track
 from ..timing import Timing
-from .audio import SILENCE, audio_seconds, read_blocks, resample
+from .audio import SILENCE, audio_seconds, read_audio, read_blocks, resample
 from .decoding import LOWEST_PITCH, N_PITCHES, decode_notes
 from .model import HOP, SAMPLE_RATE, frame_times, posteriors, transcriber_version
 
@@ -141,7 +141,7 @@ def transcribe_audio(audio, sample_rate, *, beats=None, fallback_bpm=None, threa
             f"audio must be finite samples of shape (samples,), not {audio.shape}", remedy="mix its channels"
         )
     audio = resample(audio, sample_rate, SAMPLE_RATE)
-    return _transcribed(_Audio([audio]), _given_timing(beats), fallback_bpm, threads, settings)
+    return _transcribed(_Audio(audio), _given_timing(beats), fallback_bpm, threads, settings)
 
 
 def checked_settings(options):
@@ -176,17 +176,15 @@ def _given_timing(beats):
 class _Audio:
     """A waveform at 22,050 Hz in memory: its `blocks`, `seconds`, and beats."""
 
-    def __init__(self, blocks):
-        self._blocks = list(blocks)
-        self.seconds = sum(map(len, self._blocks)) / SAMPLE_RATE
-        if all(_peak(block) < SILENCE for block in self._blocks):  # known before the network has run
-            raise InputError("is silent", remedy="check how it was recorded")
+    def __init__(self, audio):
+        self._audio, self.seconds = audio, len(audio) / SAMPLE_RATE
+        _check_loud(np.max(np.abs(audio), initial=0.0))  # before the network runs
 
     def blocks(self):
-        return self._blocks
+        return [self._audio]
 
     def estimate_beats(self):
-        return estimate_beats(np.concatenate(self._blocks), SAMPLE_RATE)
+        return estimate_beats(self._audio, SAMPLE_RATE)
 
 
 class _LongFile:
@@ -204,11 +202,12 @@ class _LongFile:
 
 def _heard(path):
     seconds = audio_seconds(path)
-    return _LongFile(path, seconds) if seconds > LONG_S else _Audio(read_blocks(path, sample_rate=SAMPLE_RATE))
+    return _LongFile(path, seconds) if seconds > LONG_S else _Audio(read_audio(path, sample_rate=SAMPLE_RATE)[0])
 
 
-def _peak(audio):
-    return np.max(np.abs(audio), initial=0.0)
+def _check_loud(peak):
+    if peak < SILENCE:
+        raise InputError("is silent", remedy="check how it was recorded")
 
 
 def _transcribed(audio, given, fallback_bpm, threads, settings):
@@ -240,8 +239,7 @@ def _check_fit(given, duration):
 def _notes(audio, threads, settings):
     """Notes, and the length of the audio in seconds."""
     heard = posteriors(audio.blocks(), seconds=audio.seconds, threads=threads)
-    if heard.peak < SILENCE:
-        raise InputError("is silent", remedy="check how it was recorded")
+    _check_loud(heard.peak)
     for roll in (heard.frames, heard.onsets):
         roll[:, : settings.min_pitch - LOWEST_PITCH] = 0
         roll[:, settings.max_pitch - LOWEST_PITCH + 1 :] = 0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import InputError, missing_dependency
-from .files import atomic_path
+from ..errors import InputError, missing_dependency
+from ..files import atomic_path
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 

@@ -1,0 +1,16 @@
+"""Pictures of pieces, of training and of data, as matplotlib Axes and Figures."""
+
+from .data import plot_data_report
+from .pieces import COLOURS, INK, NOTE_LAYER, pitch_name, plot_history, plot_piece, save_figure, track_label
+
+__all__ = [
+    "COLOURS",
+    "INK",
+    "NOTE_LAYER",
+    "pitch_name",
+    "plot_data_report",
+    "plot_history",
+    "plot_piece",
+    "save_figure",
+    "track_label",
+]
