@@ -53,7 +53,7 @@ def test_the_first_screen_turns_recordings_into_music(recordings, monkeypatch):
 @pytest.mark.slow
 def test_the_first_screen_runs_as_a_script(recordings):
     (recordings / "first_screen.py").write_text(FIRST_CODE[1], encoding="utf-8")
-    subprocess.run([sys.executable, "first_screen.py"], cwd=recordings, check=True, timeout=400)
+    subprocess.run([sys.executable, "first_screen.py"], cwd=recordings, check=True, timeout=560)
     check_music(recordings)
 
 
