@@ -176,7 +176,17 @@ def _counted(count, noun):
 def _checked_notes(rows, track_count):
     if not (isinstance(rows, np.ndarray) and rows.dtype == NOTE_DTYPE):
         rows = _notes_from_rows(rows)
-    notes = rows[np.lexsort((rows["pitch"], rows["track"], rows["start"]))]
+    order = np.lexsort((rows["pitch"], rows["track"], rows["start"]))
+    notes = rows.copy() if (order[1:] > order[:-1]).all() else rows[order]
+    start, end, pitch, velocity, track = (notes[name] for name in NOTE_DTYPE.names)
+    sound = (start >= 0) & (end > start) & (end < np.inf) & (pitch <= 127) & (velocity - np.uint8(1) <= 126)
+    if not (sound & (track < track_count)).all():
+        _refuse_note(notes, track_count)
+    notes.setflags(write=False)
+    return notes
+
+
+def _refuse_note(notes, track_count):
     finite = np.isfinite(notes["start"]) & np.isfinite(notes["end"])
     rules = {
         "times must be finite": finite,
@@ -186,12 +196,9 @@ def _checked_notes(rows, track_count):
         "velocity must be 1 to 127": (notes["velocity"] >= 1) & (notes["velocity"] <= 127),
         f"track must be below {track_count}, the number of tracks": notes["track"] < track_count,
     }
-    for rule, holds in rules.items():
-        if not np.all(holds):
-            index = int(np.argmin(holds))
-            raise InputError(f"note {index} {notes[index].item()}: {rule}")
-    notes.setflags(write=False)
-    return notes
+    rule = next(rule for rule, holds in rules.items() if not np.all(holds))
+    index = int(np.argmin(rules[rule]))
+    raise InputError(f"note {index} {notes[index].item()}: {rule}")
 
 
 def _notes_from_rows(rows):

@@ -77,7 +77,7 @@ class Timing:
         beats = np.array(self.beats, dtype=np.float64)
         if beats.ndim != 1 or len(beats) < 2:
             raise InputError(f"beats must be a list of at least 2 times, not shape {beats.shape}")
-        if not np.all(np.isfinite(beats)) or np.any(np.diff(beats) <= 0):
+        if not (-np.inf < beats[0] and beats[-1] < np.inf and (beats[1:] > beats[:-1]).all()):
             raise InputError("beats must be finite and strictly increasing", remedy="sort them, drop repeated times")
         beats.setflags(write=False)
         if not 0 < self.quarters_per_beat <= 16:
@@ -175,15 +175,22 @@ class Timing:
         -------
         numpy.ndarray of float64, shape (count,)
         """
+        if len(self.meters) == 1:
+            mark, length = self.meters[0].beat * self.quarters_per_beat, self.meters[0].quarters
+            first = math.floor((float(self.seconds_to_quarters(0.0)) + 1e-9 - mark) / length)
+            return mark + length * np.arange(first, first + count)
         longest = max(meter.quarters for meter in self.meters)
         end = self.bars(1e-6)[0] + longest * (count + 1)
         return self.bars(float(self.quarters_to_seconds(end)))[:count]
 
+    def meter_indices(self, quarters):
+        """Which of `meters` holds at each quarter-note position: intp, same shape (0 before the first downbeat)."""
+        marks = [m.beat * self.quarters_per_beat for m in self.meters]
+        return np.maximum(np.searchsorted(marks, np.asarray(quarters) + 1e-9, side="right") - 1, 0)
+
     def meter_at(self, quarters):
         """The `Meter` that holds at a quarter-note position (the first one before the first downbeat)."""
-        marks = [m.beat * self.quarters_per_beat for m in self.meters]
-        index = int(np.searchsorted(marks, quarters + 1e-9, side="right")) - 1
-        return self.meters[max(0, index)]
+        return self.meters[int(self.meter_indices(quarters))]
 
     def covering(self, start, end):
         """The same map with explicit beats from at or before `start` to at or after `end` (seconds).
@@ -231,7 +238,7 @@ def _checked_meters(meters):
         raise InputError("meters must hold at least one (beat, numerator, denominator)")
     for meter in checked:
         power_of_two = meter.denominator > 0 and meter.denominator & (meter.denominator - 1) == 0
-        if not (np.isfinite(meter.beat) and 1 <= meter.numerator <= 255 and power_of_two):
+        if not (math.isfinite(meter.beat) and 1 <= meter.numerator <= 255 and power_of_two):
             raise InputError(
                 f"meter {tuple(meter)} is not (beat, numerator, denominator)",
                 remedy="numerator 1 to 255, denominator a power of two",
@@ -244,6 +251,8 @@ def _checked_meters(meters):
 def _interpolate(x, xs, ys):
     """Piecewise linear map that continues with the slope of its first and last piece."""
     x = np.asarray(x, dtype=np.float64)
-    index = np.clip(np.searchsorted(xs, x, side="right") - 1, 0, len(xs) - 2)
+    if len(xs) == 2:
+        return ys[0] + (x - xs[0]) * ((ys[1] - ys[0]) / (xs[1] - xs[0]))
+    index = np.minimum(np.maximum(xs.searchsorted(x, side="right") - 1, 0), len(xs) - 2)
     slope = (ys[index + 1] - ys[index]) / (xs[index + 1] - xs[index])
     return ys[index] + (x - xs[index]) * slope

@@ -10,16 +10,21 @@ the instruments are kept beside the tokens: `decode` takes them, or an even temp
 codec's own tracks. A pickup is a first bar whose notes begin late.
 """
 
+import bisect
+import itertools
+import math
 from collections import Counter
 
 import numpy as np
 
 from ..errors import InputError
 from ..notes import NOTE_DTYPE, NoteSequence, Track
-from ..timing import Meter, Timing, natural_quarters_per_beat
+from ..timing import Timing, natural_quarters_per_beat
 from .base import DEFAULT_VELOCITY, TokenCodec, check_limits, check_track_count, checked_tracks
-from .grammar import CONTROLS, OPTIONAL_CONTROLS, TYPE, TYPES, Grammar, last_value
+from .grammar import CONTROLS, OPTIONAL_CONTROLS, TYPE, TYPES, Grammar, last_before, last_value
 from .spec import DENSITY_EDGES, TEMPI, bar_quarters, key_name, token_spec
+
+_LOG_TEMPI = np.log2(TEMPI)
 
 
 class EventsCodec(TokenCodec):
@@ -79,6 +84,7 @@ class EventsCodec(TokenCodec):
         self._first = dict(zip(TYPES, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
         types = np.repeat(np.arange(len(TYPES), dtype=np.int32), sizes)
         values = np.concatenate([self._numbers(kind) for kind in TYPES]).astype(np.int32)
+        self._meters = [tuple(map(int, label.split("/"))) for label in spec["Meter"]]
         longest = self._first["Duration"] + len(spec["Duration"]) - 1
         self.grammar = Grammar(types, values, longest, velocities=velocities > 0)
 
@@ -148,30 +154,37 @@ class EventsCodec(TokenCodec):
             If the piece has more tracks than the codec, or a meter that its grid cannot hold.
         """
         check_track_count(sequence, len(self.tracks))
-        bars = sequence.timing.bars(max(sequence.duration, 1e-6))
-        meters = [sequence.timing.meter_at(bar) for bar in bars]
-        grid = self._on_grid(sequence, bars)
-        bar_tokens = self._bar_tokens(meters, self._header(sequence, meters[0], controls))
-        return np.concatenate([*self._interleave(grid, bar_tokens), [self.token("EOS_None")]]).astype(np.int32)
+        timing = sequence.timing
+        bars = timing.bars(max(sequence.duration, 1e-6))
+        meters = np.array([self._meter_token(meter) for meter in timing.meters])[timing.meter_indices(bars)]
+        notes, bar_of_token = self._note_tokens(self._on_grid(sequence, bars))
+        openings, bar_of_opening = self._openings(meters, int(bar_of_token.max(initial=-1)) + 1)
+        header = self._header(sequence, meters[0], controls)
+        tokens = np.empty(len(header) + len(notes) + len(openings) + 1, np.int32)
+        tokens[: len(header)], tokens[-1] = header, self._first["EOS"]
+        before = np.bincount(bar_of_opening).cumsum()  # openings up to each bar
+        tokens[len(header) + np.arange(len(notes)) + before[bar_of_token]] = notes
+        tokens[len(header) + np.arange(len(openings)) + bar_of_token.searchsorted(bar_of_opening)] = openings
+        return tokens
 
     def _on_grid(self, sequence, bars):
-        """Rows (bar, position, track, pitch, velocity level, duration), int64, in token order."""
+        """Columns bar, position, track, pitch, velocity level, duration, each int64, in token order."""
         notes, timing, resolution = sequence.notes, sequence.timing, self.resolution
-        start = timing.seconds_to_quarters(notes["start"])
-        end = timing.seconds_to_quarters(notes["end"])
-        bar = np.searchsorted(bars, start + 1e-9, side="right") - 1
-        position = np.rint((start - bars[bar]) * resolution).astype(np.int64)
-        last = np.rint((end - bars[bar]) * resolution).astype(np.int64)
-        duration = np.maximum(1, last - position)
-        following = np.append(bars[1:], np.inf)[bar]
-        over = position >= np.maximum(1, np.rint((following - bars[bar]) * resolution))
-        bar, position = np.where(over, bar + 1, bar), np.where(over, 0, position)
-        level = np.minimum(notes["velocity"].astype(np.int64) * self.velocities // 128, max(self.velocities - 1, 0))
-        rows = np.column_stack([bar, position, notes["track"], notes["pitch"], level, duration]).astype(np.int64)
-        rows = rows[np.lexsort((-rows[:, 4], -rows[:, 5], rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))]
-        same = np.zeros(len(rows), bool)
-        same[1:] = np.all(rows[1:, :4] == rows[:-1, :4], axis=1)
-        return rows[~same]
+        start, end = timing.seconds_to_quarters([notes["start"], notes["end"]])
+        bar = bars.searchsorted(start + 1e-9, side="right") - 1
+        begin = bars[bar]
+        position = np.rint((start - begin) * resolution).astype(np.int64)
+        duration = np.maximum(1, np.rint((end - begin) * resolution).astype(np.int64) - position)
+        length = np.append(np.maximum(1, np.rint(np.diff(bars) * resolution)), np.inf)[bar]
+        over = (position >= length).nonzero()[0]  # rounded up to the next bar line
+        bar[over], position[over] = bar[over] + 1, 0
+        level = notes["velocity"].astype(np.int64) * self.velocities // 128
+        track, pitch = notes["track"].astype(np.int64), notes["pitch"].astype(np.int64)
+        place = ((bar * (self.max_bar * resolution + 1) + position) * len(self.tracks) + track) * 128 + pitch
+        order = np.lexsort((-level, -duration, place))
+        place = place[order]
+        order = order[np.diff(place, prepend=-1) > 0]  # one note per place
+        return tuple(column[order] for column in (bar, position, track, pitch, level, duration))
 
     def _header(self, sequence, meter, controls):
         wanted = {
@@ -181,8 +194,8 @@ class EventsCodec(TokenCodec):
         }
         names = [f"{kind}_{wanted[kind]}" for kind in OPTIONAL_CONTROLS if kind in controls]
         tokens = [self._ids[name] for name in names if name in self._ids]
-        tempo = TEMPI[int(np.argmin(np.abs(np.log2(np.array(TEMPI) / sequence.timing.qpm))))]
-        return [self.token("BOS_None"), *tokens, self.token(f"Tempo_{tempo}"), self._meter_token(meter)]
+        tempo = int(np.abs(_LOG_TEMPI - math.log2(sequence.timing.qpm)).argmin())
+        return [self._first["BOS"], *tokens, self._first["Tempo"] + tempo, int(meter)]
 
     def _meter_token(self, meter):
         name = f"Meter_{meter.numerator}/{meter.denominator}"
@@ -196,55 +209,34 @@ class EventsCodec(TokenCodec):
     @staticmethod
     def density_level(sequence):
         """Index of the Density token: notes per quarter note, in the classes of `DENSITY_EDGES`."""
-        first, last = sequence.timing.seconds_to_quarters([0.0, max(sequence.duration, 1e-6)])
-        return int(np.searchsorted(DENSITY_EDGES, len(sequence) / (last - first), side="right"))
+        first, last = sequence.timing.seconds_to_quarters([0.0, max(sequence.duration, 1e-6)]).tolist()
+        return bisect.bisect_right(DENSITY_EDGES, len(sequence) / (last - first))
 
-    def _bar_tokens(self, meters, header):
-        """For every bar, the tokens that stand before its notes."""
-        bar = self.token("Bar_None")
-        tokens, current = [], None
-        for meter in meters:
-            now = self._meter_token(meter)
-            tokens.append([bar] if current in (None, now) else [now, bar])
-            current = now
-        tokens[0] = header + tokens[0]
-        return tokens
-
-    def _interleave(self, grid, bar_tokens):
-        """Pieces of the token stream: each bar's opening, then its notes."""
-        stream, bar_of_token = self._note_tokens(grid)
-        count = max(len(bar_tokens), int(grid[-1, 0]) + 1 if len(grid) else 0)
-        bar_tokens = bar_tokens + [[self.token("Bar_None")]] * (count - len(bar_tokens))
-        cuts = np.searchsorted(bar_of_token, np.arange(count + 1))
-        for index, opening in enumerate(bar_tokens):
-            yield opening
-            yield stream[cuts[index] : cuts[index + 1]]
+    def _openings(self, meters, count):
+        """Tokens that stand before the notes of the bars, at least `count`, and the bar of each: Bar, and the Meter
+        in front where it changes."""
+        meters = np.concatenate([meters, np.full(max(0, count - len(meters)), meters[-1])])
+        table = np.column_stack([meters, np.full(len(meters), self._first["Bar"])])
+        written = np.ones(table.shape, bool)
+        written[:, 0] = np.diff(meters, prepend=meters[0]) != 0
+        return table[written], written.nonzero()[0]
 
     def _note_tokens(self, grid):
         """All note tokens in order, and the bar of each."""
-        bar, position, track, pitch, level, duration = grid.T
-        moved = np.ones(len(grid), bool)
-        moved[1:] = np.any(grid[1:, :2] != grid[:-1, :2], axis=1)
-        switched = np.ones(len(grid), bool)
-        switched[1:] = track[1:] != track[:-1]
-        longest = len(self.spec["Duration"])
+        bar, position, track, pitch, level, duration = grid
+        longest, first = len(self.spec["Duration"]), self._first
         repeats = (duration - 1) // longest
-        first = self._first
-        table = np.column_stack(
-            [
-                np.where(moved, first["Position"] + position, -1),
-                np.where(switched, first["Track"] + track, -1),
-                first["Pitch"] + pitch,
-                first["Velocity"] + level if self.velocities else np.full(len(grid), -1),
-                np.where(repeats > 0, self.grammar.longest, -1),
-                first["Duration"] + duration - repeats * longest - 1,
-            ]
-        )
-        counts = np.ones_like(table)
-        counts[:, 4] = np.maximum(repeats, 1)
-        tokens = np.repeat(table.ravel(), counts.ravel())
-        bars = np.repeat(np.repeat(bar, table.shape[1]), counts.ravel())
-        return tokens[tokens >= 0], bars[tokens >= 0]
+        table = np.empty((len(bar), 5 + int(repeats.max(initial=0))), np.int64)
+        written = np.ones(table.shape, bool)
+        written[1:, 0] = (np.diff(position) != 0) | (np.diff(bar) != 0)
+        written[1:, 1] = np.diff(track) != 0
+        written[:, 3] = self.velocities > 0
+        for column, values in enumerate((position, track, pitch, level)):
+            table[:, column] = first[("Position", "Track", "Pitch", "Velocity")[column]] + values
+        table[:, 4:-1] = self.grammar.longest
+        written[:, 4:-1] = np.arange(table.shape[1] - 5) < repeats[:, None]
+        table[:, -1] = first["Duration"] - 1 + duration - repeats * longest
+        return table[written], bar[written.nonzero()[0]]
 
     # ---- tokens to notes
 
@@ -272,63 +264,67 @@ class EventsCodec(TokenCodec):
         InputError
             If the tokens break the grammar; the message names the place.
         """
-        tokens = self._checked(tokens)
-        types, values = self.grammar.types[tokens], self.grammar.values[tokens]
-        bar = np.cumsum(types == TYPE["Bar"]) - 1
-        pitches = np.flatnonzero(types == TYPE["Pitch"])
-        note_of_token = np.cumsum(types == TYPE["Pitch"]) - 1
-        durations = types == TYPE["Duration"]
-        steps = np.bincount(note_of_token[durations], values[durations], minlength=len(pitches))
-        timing = timing or self._even_timing(tokens, types, bar)
-        n_bars = int(bar[-1]) + 1
-        starts = timing.first_bars(n_bars + 1)
-        start = starts[bar[pitches]] + last_value(types, values, "Position")[pitches] / self.resolution
+        tokens, places = self._checked(tokens)
+        types, values, _, bars, positions, _, pitches = places
+        timing = timing or self._even_timing(tokens, places)
+        starts = timing.first_bars(len(bars) + 1)
+        bar = last_before(bars, pitches)
+        place = positions.take(last_before(positions, pitches))
+        onset = starts.take(bar) + values.take(place) / self.resolution
+        steps = self._durations(tokens, places)
         notes = np.empty(len(pitches), NOTE_DTYPE)
-        notes["start"] = np.maximum(timing.quarters_to_seconds(start), 0.0)
-        notes["end"] = timing.quarters_to_seconds(start + steps / self.resolution)
-        notes["pitch"] = values[pitches]
-        notes["velocity"] = values[pitches + 1] if self.velocities else DEFAULT_VELOCITY
-        notes["track"] = last_value(types, values, "Track")[pitches]
-        duration = max(float(timing.quarters_to_seconds(starts[n_bars])), float(notes["end"].max(initial=0.0)))
+        edges = np.concatenate([onset, onset + steps / self.resolution, starts[-1:]])
+        seconds = timing.quarters_to_seconds(edges)
+        notes["start"], notes["end"] = np.maximum(seconds[: len(notes)], 0.0), seconds[len(notes) : -1]
+        notes["pitch"] = values.take(pitches)
+        notes["velocity"] = values.take(pitches + 1) if self.velocities else DEFAULT_VELOCITY
+        notes["track"] = values.take(places.tracks.take(last_before(places.tracks, pitches)))
+        duration = max(seconds[-1].item(), notes["end"].max(initial=0.0).item())
         tracks = self.tracks if tracks is None else tracks
         return NoteSequence(notes, tracks, timing, duration, {**self._control_meta(tokens, types), **(meta or {})})
 
-    def _even_timing(self, tokens, types, bar):
-        tempo = int(self.grammar.values[tokens[types == TYPE["Tempo"]][0]])
-        marks = np.flatnonzero(types == TYPE["Meter"])
-        labels = [self.spec["Meter"][tokens[mark] - self._first["Meter"]].split("/") for mark in marks]
-        meters = [(int(n), int(d)) for n, d in labels]
+    def _durations(self, tokens, places):
+        """Steps of every note."""
+        types, values, pitches = places.types, places.values, places.pitches
+        if not (tokens == self.grammar.longest).any():
+            return values.take(pitches + (2 if self.velocities else 1))
+        return np.add.reduceat(np.where(types == TYPE["Duration"], values, 0), pitches)
+
+    def _even_timing(self, tokens, places):
+        header = places.types[: len(CONTROLS)].tolist()
+        tempo = places.values[header.index(TYPE["Tempo"])].item()
+        meters = [self._meters[token - self._first["Meter"]] for token in tokens[places.meters].tolist()]
         unit = {natural_quarters_per_beat(n, d) for n, d in meters}
         unit = unit.pop() if len(unit) == 1 else 1.0
-        beats, position = [], 0.0
-        begins = [int(bar[mark]) + 1 for mark in marks]
-        for index, begin in enumerate(begins):
-            if index:
-                n, d = meters[index - 1]
-                position += (begin - begins[index - 1]) * 4 * n / d / unit
-            beats.append(Meter(position, *meters[index]))
-        return Timing([0.0, 60.0 * unit / tempo], unit, tuple(beats))
+        begins = [0.0]
+        if len(meters) > 1:
+            counts = np.diff(places.bars.searchsorted(places.meters)).tolist()  # bars of each meter but the last
+            lengths = [count * 4 * n / d / unit for count, (n, d) in zip(counts, meters[:-1], strict=True)]
+            begins = itertools.accumulate(lengths, initial=0.0)
+        return Timing(
+            [0.0, 60.0 * unit / tempo], unit, [(at, *meter) for at, meter in zip(begins, meters, strict=True)]
+        )
 
     def _control_meta(self, tokens, types):
-        found = {}
-        for kind in ("Genre", "Key"):
-            hits = tokens[types == TYPE[kind]]
-            if len(hits):
-                found[kind.lower()] = self.spec[kind][hits[0] - self._first[kind]]
+        found, header = {}, tokens[: len(CONTROLS)].tolist()
+        for token, kind in zip(header, types[: len(header)].tolist(), strict=True):
+            if kind in (TYPE["Genre"], TYPE["Key"]):
+                found[TYPES[kind].lower()] = self.spec[TYPES[kind]][token - self._first[TYPES[kind]]]
         return found
 
     def _checked(self, tokens):
-        """Tokens without EOS and padding, after checking that they follow the grammar."""
+        """Tokens without EOS and padding and their `Places`, after checking that they follow the grammar."""
         tokens = self._checked_ids(tokens, at_least=4)
-        ends = np.flatnonzero(self.grammar.types[tokens] == TYPE["EOS"])
+        ends = (tokens == self._first["EOS"]).nonzero()[0]
         tokens = tokens[: ends[0]] if len(ends) else tokens
-        at = self.grammar.first_error(tokens)
+        places = self.grammar.places(tokens)
+        at = self.grammar.first_error(tokens, places)
         if at == len(tokens):
             raise InputError(f"tokens end inside a note or before the first bar, at {self.vocabulary[tokens[-1]]}")
         if at is not None:
             before = f" after {self.vocabulary[tokens[at - 1]]}" if at else ", where BOS_None must stand"
             raise InputError(f"token {at}, {self.vocabulary[tokens[at]]}, is not allowed{before} here")
-        return tokens
+        return tokens, places
 
     def allowed_next(self, tokens):
         """Which tokens may follow a prefix.

@@ -9,6 +9,8 @@ length of the bar in steps, the last position in the bar, the current track, the
 position, and the number of bars begun.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 TYPES = (
@@ -52,6 +54,18 @@ _FOLLOWS = {
 }
 
 
+class Places(NamedTuple):
+    """Types and values of all tokens of a stream, and where its tokens of some types stand (sorted indices)."""
+
+    types: np.ndarray
+    values: np.ndarray
+    meters: np.ndarray
+    bars: np.ndarray
+    positions: np.ndarray
+    tracks: np.ndarray
+    pitches: np.ndarray
+
+
 class Grammar:
     """Tables of one codec.
 
@@ -75,6 +89,7 @@ class Grammar:
         if not velocities:
             self.follows[TYPE["Pitch"]] = self.follows[TYPE["Velocity"]]
         self.token_follows = self.follows[:, types]
+        self._pairs = self._pair_table()
 
     def initial_state(self, batch):
         """State after the BOS token: int32, shape (batch, len(REGISTERS))."""
@@ -142,13 +157,21 @@ class Grammar:
         ends = types == TYPE["EOS"]
         return allowed & ~(begins & full) & ~(ends & ~full)
 
-    def first_error(self, tokens):
+    def places(self, tokens):
+        """The `Places` of one stream of tokens."""
+        types, values = self.types.take(tokens), self.values.take(tokens)
+        sought = ("Meter", "Bar", "Position", "Track", "Pitch")
+        return Places(types, values, *((types == TYPE[kind]).nonzero()[0] for kind in sought))
+
+    def first_error(self, tokens, places=None):
         """Where tokens first break the grammar, found without walking through them.
 
         Parameters
         ----------
         tokens : int array, shape (n_tokens,)
             One stream from BOS on, without EOS.
+        places : Places, optional
+            Those of the tokens, where they are known.
 
         Returns
         -------
@@ -156,36 +179,47 @@ class Grammar:
             Index of the first token that may not stand where it stands; n_tokens if the last note or the header
             is unfinished; None if all is well.
         """
-        types, values = self.types[tokens], self.values[tokens]
-        wrong = np.zeros(len(tokens), bool)
-        wrong[0] = types[0] != TYPE["BOS"]
-        wrong[1:] = ~self.follows[types[:-1], types[1:]]
-        prolonged = (types[1:] == TYPE["Duration"]) & (types[:-1] == TYPE["Duration"])
-        wrong[1:] |= prolonged & (tokens[:-1] != self.longest)
-        wrong |= (types == TYPE["Position"]) & (values >= last_value(types, values, "Meter"))
-        wrong |= (types == TYPE["Pitch"]) & (last_value(types, values, "Track") < 0)
-        is_bar, is_position, is_track = (types == TYPE[kind] for kind in ("Bar", "Position", "Track"))
-        span = int(values.max(initial=0)) + 2
-        wrong |= _not_rising(is_position, np.cumsum(is_bar) * span + values)
-        wrong |= _not_rising(types == TYPE["Pitch"], np.cumsum(is_bar | is_position | is_track) * span + values)
-        tracks = np.flatnonzero(is_track)
-        before, here = values[tracks[:-1]], values[tracks[1:]]
-        fresh = types[tracks[1:] - 1] == TYPE["Position"]
-        wrong[tracks[1:]] |= np.where(fresh, here == before, here <= before)
-        if np.any(wrong):
-            return int(np.argmax(wrong))
+        if not len(tokens) or self.types[tokens[0]] != TYPE["BOS"]:
+            return 0
+        places = places or self.places(tokens)
+        types, values, meters, bars, positions, tracks, pitches = places
+        kinds = types + (tokens == self.longest)  # a longest Duration is a type of its own
+        wrong = [(~self._pairs.take(kinds[:-1] * (len(TYPES) + 1) + kinds[1:])).nonzero()[0] + 1]
+        if len(positions) and len(meters):
+            place = values.take(positions)
+            wrong.append(positions[place >= values.take(meters.take(last_before(meters, positions)))])
+            bar = bars.searchsorted(positions)
+            wrong.append(positions[1:][(place[1:] <= place[:-1]) & (bar[1:] == bar[:-1])])
+        if len(pitches):
+            wrong.append(pitches[:1] if not len(tracks) or pitches[0] < tracks[0] else pitches[:0])
+            height, later = values.take(pitches), pitches[1:]
+            wrong.append(later[(height[1:] <= height[:-1]) & (types.take(later - 1) == TYPE["Duration"])])
+        if len(tracks) > 1:
+            change = np.diff(values.take(tracks))
+            fresh = types.take(tracks[1:] - 1) == TYPE["Position"]
+            wrong.append(tracks[1:][(change == 0) | (~fresh & (change < 0))])
+        found = [int(hits[0]) for hits in wrong if len(hits)]
+        if found:
+            return min(found)
         return None if types[-1] in (TYPE["Bar"], TYPE["Duration"]) else len(tokens)
+
+    def _pair_table(self):
+        """`follows` with one more type, the longest Duration: it alone is followed by a Duration."""
+        last = TYPE["Duration"]
+        table = np.zeros((len(TYPES) + 1, len(TYPES) + 1), bool)
+        table[:-1, :-1] = self.follows
+        table[-1, :-1] = self.follows[last]
+        table[last, last] = False
+        table[:, -1] = table[:, last]
+        return table
+
+
+def last_before(marks, places):
+    """For every place, which of the sorted marks stands last at or before it; -1 before the first."""
+    return marks.searchsorted(places, side="right") - 1
 
 
 def last_value(types, values, kind):
     """At every token, the value of the last token of a type up to there; -1 before the first."""
     index = np.maximum.accumulate(np.where(types == TYPE[kind], np.arange(len(types)), -1))
     return np.where(index >= 0, values[index], -1)
-
-
-def _not_rising(chosen, order):
-    """Where a chosen token does not stand above the chosen one before it."""
-    places = np.flatnonzero(chosen)
-    wrong = np.zeros(len(chosen), bool)
-    wrong[places[1:]] = np.diff(order[places]) <= 0
-    return wrong
