@@ -48,9 +48,9 @@ def map_files(function, items, *, workers=None, scheduler=None, progress=False, 
         usable processor, no more than items. Processes are spawned: a script that calls this needs the usual
         ``if __name__ == "__main__":``.
     scheduler : str or distributed.Client, optional
-        A Dask cluster that does the work instead: the address of its scheduler, as in "tcp://host:8786". Its
-        workers need musicgen, the files under the same paths, and `function` importable. What a worker was doing
-        when it died is done again by another.
+        A Dask cluster that does the work instead: the address of its scheduler, as in "tcp://host:8786". Scheduler
+        and workers need the same musicgen and `function` importable, workers the files under the same paths. What
+        a worker was doing when it died is done again by another.
     progress : bool
         Whether to show a bar on stderr.
     unit : str
@@ -159,7 +159,8 @@ def _on_cluster(function, items, scheduler):
         raise missing_dependency("distributed", "work on a Dask cluster") from error
     with _client(distributed, scheduler) as client:
         futures = {client.submit(_outcome, function, item, pure=False, retries=_RETRIES): item for item in items}
-        for future, result in distributed.as_completed(list(futures), with_results=True, raise_errors=False):
+        options = {"loop": client.loop, "with_results": True, "raise_errors": False}
+        for future, result in distributed.as_completed(list(futures), **options):
             item = futures.pop(future)
             if future.status == "finished":
                 yield result._replace(item=item)

@@ -129,11 +129,13 @@ def _content(path):
         import scipy.io
     except ImportError as error:
         raise missing_dependency("scipy", "reading piano rolls of the polyphonic benchmark") from error
+    if not Path(path).exists():
+        raise InputError("does not exist", path=path, remedy=_REMEDY)
     try:
         return scipy.io.loadmat(path, appendmat=False)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path, remedy=_REMEDY) from error
-    except (ValueError, TypeError, NotImplementedError, IndexError) as error:
+    except (ValueError, TypeError, NotImplementedError, IndexError, scipy.io.matlab.MatReadError) as error:
         raise InputError(f"is no MATLAB file of version 7 or below ({error})", path=path, remedy=_REMEDY) from error
 
 

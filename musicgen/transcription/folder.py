@@ -74,7 +74,7 @@ def transcribe_folder(paths, out, *, workers=None, scheduler=None, progress=True
     recordings = find_recordings(*(paths if isinstance(paths, list | tuple) else [paths]))
     wanted = {
         **asdict(checked_settings(settings)),
-        "fallback_bpm": fallback_bpm,
+        "fallback_bpm": None if fallback_bpm is None else float(fallback_bpm),
         "transcriber": transcriber_version(),
     }
     report, names = TranscriptionReport(Path(out)), midi_names(recordings)
