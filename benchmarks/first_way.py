@@ -18,7 +18,7 @@ from musicgen.baselines import NGram, random_notes
 from musicgen.codecs import EventsCodec
 from musicgen.datasets import gtzan_recordings, load_folder
 from musicgen.errors import InputError
-from musicgen.metrics import compare_with, longest_loop, longest_verbatim_run
+from musicgen.metrics import MEASURES, compare_with, longest_loop, longest_verbatim_run
 from musicgen.transcription import transcribe_folder
 
 SPLIT_SEED = 0  # of the held-out clips: the same in every run, or choices made earlier would have seen them
@@ -33,7 +33,7 @@ QUICK = {
     "training": {"epochs": 2, "batch_size": 4, "context": 128},
     "composed": {"count": 1, "bars": 2},
 }
-MEASURES = (
+SHOWN = (
     "notes_per_second",
     "notes_per_quarter",
     "polyphony",
@@ -73,7 +73,7 @@ def main(argv=None):
     composers = trained(args, train, test, results, seconds)
     composed = compose(args, composers[0], seconds)
     render(composed, args.out / "audio", seconds)
-    add_comparison(results, composed, train, test)
+    add_comparison(results, composed, *(on_grid(composers[0].codec, part) for part in (train, test)))
     for stage, value in seconds.items():
         results.add(f"time: {stage}", value, "s")
     return results.finish()
@@ -198,14 +198,19 @@ def render(pieces, folder, seconds):
             piece.save(folder / f"{piece.meta['title'].replace(' ', '_')}.wav")
 
 
+def on_grid(codec, pieces):
+    """The pieces as the codec holds them: composed ones lie on its grid, others must not differ by that alone."""
+    return [codec.decode(codec.encode(piece), timing=piece.timing) for piece in pieces]
+
+
 def add_comparison(results, composed, train, test):
-    """Rows of what composed pieces measure, with the training clips' values as reference."""
+    """Rows of what composed pieces measure, with the training clips' values as reference; all on one grid."""
     silent = sum(not len(piece) for piece in composed)
     results.add(f"composed pieces without notes, of {len(composed)}", silent, "pieces", goal=0)
     found = compare_with(composed, train, resolution=RESOLUTION)
-    for name in MEASURES:
+    for name in SHOWN:
         mean, reference = found["pieces"][name], found["references"][name]
-        results.add(f"composed, reference clips: {name.replace('_', ' ')}", mean, "mean", reference=reference)
+        results.add(f"composed, mean: {name.replace('_', ' ')}", mean, MEASURES[name].unit, reference=reference)
     add_overlaps(results, composed, train, test)
     density = np.corrcoef(densities(composed), densities(train))[0, 1]
     results.add("composed density follows the genre's", density, "correlation of genres", direction="max")
