@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from musicgen import EventsCodec, InputError, LSTMComposer, Timing
-from musicgen.composers.sampling import MAX_TOKENS_PER_BAR, SamplingControls, draw
+from musicgen.codecs.grammar import TYPE
+from musicgen.composers.sampling import MAX_TOKENS_PER_BAR, Prompt, Sampler, SamplingControls, draw, with_bar_ends
 from tests.test_composers import TUNES
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -71,6 +72,24 @@ def test_masked_tokens_are_never_drawn():
     quantiles = np.linspace(0, 1, 64, endpoint=False, dtype=np.float32)
     tokens = np.asarray(draw(logits, allowed, quantiles, SamplingControls().row(3), filters=False))
     assert set(tokens.tolist()) == {1, 2}
+
+
+def test_the_last_bar_ends_as_probably_as_every_other():
+    types = np.array([[TYPE[kind] for kind in ("Bar", "Meter", "EOS", "Position")]])
+    shares = np.array([[0.5, 0.2, 0.1, 0.2]] * 2, np.float32)
+    ended = np.exp(np.asarray(with_bar_ends(np.log(shares), types, last=np.array([False, True]))))
+    np.testing.assert_allclose(ended[0], [0.6, 0.2, 0.1, 0.2], rtol=1e-5)
+    np.testing.assert_allclose(ended[1], [0.5, 0.2, 0.8, 0.2], rtol=1e-5)
+
+
+def test_a_network_that_only_knows_bars_does_not_fill_the_last_one():
+    codec = EventsCodec()
+    logits = np.where(np.arange(codec.vocab_size) == codec.token("Bar_None"), 9.0, -9.0).astype(np.float32)
+    sampler = Sampler(lambda weights, tokens, carry: (weights[None] + 0.0 * carry[0], carry), codec.grammar)
+    prompts = [Prompt(codec, 3, [seed]) for seed in range(4)]
+    streams, _ = sampler.sample(logits, (np.zeros((1, 1), np.float32),), prompts, SamplingControls())
+    for stream in streams:
+        assert codec.names(stream)[-4:] == ["Bar_None"] * 3 + ["EOS_None"]
 
 
 @pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_k": 0}, {"top_p": 0}, {"min_p": 1.5}])

@@ -100,6 +100,28 @@ def draw(logits, allowed, uniform, controls, *, filters=True):
     return ops.where(safe, drawn, best)
 
 
+def with_bar_ends(logits, types, *, last):
+    """Logits in which a bar ends as probably as ever, though only EOS may end the last one and none but the last.
+
+    Were Bar merely forbidden, the last bar would be filled up with whatever else is allowed.
+
+    Parameters
+    ----------
+    logits : float32, shape (batch, vocab_size)
+    types : int32, shape (1, vocab_size)
+    last : bool, shape (batch,)
+        Whether no further bar may begin.
+
+    Returns
+    -------
+    float32, shape (batch, vocab_size)
+    """
+    bar, meter, eos = (types == TYPE[kind] for kind in ("Bar", "Meter", "EOS"))
+    last = ops.expand_dims(last, 1)
+    total = ops.logsumexp(ops.where(bar | eos | (meter & last), logits, -1e9), axis=-1, keepdims=True)
+    return ops.where((eos & last) | (bar & ~last), total, logits)
+
+
 def _cut(weights, top_k, top_p, min_p):
     """Weights of the tokens that top_k, top_p and min_p leave; 0 elsewhere."""
     ordered = ops.flip(ops.sort(weights, axis=-1), axis=-1)
@@ -134,6 +156,7 @@ class Sampler:
             carry, state, token = loop_state
             uniform, forced = inputs
             logits, carry = step(weights, token, carry)
+            logits = with_bar_ends(logits, grammar.types[None], last=state[:, REGISTERS.index("bars")] >= bars)
             allowed = grammar.allowed(state, bars, xp=ops) & permitted
             need = ops.take_along_axis(required, state[:, :1], axis=1)  # (batch, 1)
             allowed = allowed & ((need < 0) | (grammar.types[None] == need))
