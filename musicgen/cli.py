@@ -46,7 +46,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="musicgen", description="Recordings in, new music out.")
     parser.add_argument("--version", action="version", version=f"musicgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_transcribe, _add_train, _add_compose, _add_render, _add_info, _add_demo):
+    for add in (_add_transcribe, _add_prepare, _add_train, _add_compose, _add_render, _add_info, _add_demo):
         add(commands)
     return parser
 
@@ -92,13 +92,35 @@ def _transcribe(options):
     return _refusals(report.refused)
 
 
+def _add_prepare(commands):
+    parser = _command(
+        commands, "prepare", _prepare, "encode pieces once, so that training reads them with flat memory"
+    )
+    parser.add_argument("data", metavar="DATA", help="folder of MIDI files, piano rolls (.mat), or a corpus")
+    parser.add_argument("--codec", default="events", metavar="NAME", help="events (default), frames, melody, ...")
+    parser.add_argument("--resolution", type=int, metavar="R", help="grid steps per quarter note (default 4)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the prepared pieces")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
+
+
+def _prepare(options):
+    from .datasets import prepare
+
+    settings = {} if options.resolution is None else {"resolution": options.resolution}
+    report = prepare(options.data, options.out, codec=options.codec, workers=options.workers, **settings)
+    for path in report.done:
+        print(path)
+    print(str(report).split("\n")[0], file=sys.stderr)
+    return _refusals(report.refused)
+
+
 def _add_train(commands):
     parser = _command(commands, "train", _train, "train a composer on pieces")
     parser.add_argument("family", choices=["lstm"], help="kind of composer")
     parser.add_argument(
         "data",
         metavar="DATA",
-        help="folder of MIDI files or recordings, piano rolls (.mat), or a corpus: bach-chorales",
+        help="folder of MIDI files, recordings or prepared pieces, piano rolls (.mat), or a corpus: bach-chorales",
     )
     parser.add_argument("--out", required=True, metavar="MODEL", help="folder for the trained composer")
     parser.add_argument("--preset", default="small", help="tiny, small (default), base or large")
@@ -113,21 +135,35 @@ def _train(options):
     if Path(options.out).exists() and not options.overwrite:
         raise InputError("is there already", path=options.out, remedy="choose another name, or add --overwrite")
     from .composers import composer_class
-    from .datasets.sources import load_data
-    from .datasets.splits import split
+    from .datasets import split
 
-    data = load_data(options.data, notes=f"{options.out}-notes")
-    training, held_out = data.pieces, None
-    if options.held_out and len(data.pieces) > 1:
-        share = max(options.held_out, 1 / len(data.pieces))
-        training, held_out = split(data.pieces, (1 - share, share), seed=options.seed)
+    pieces, refused = _pieces_to_learn(options)
+    training, held_out = pieces, None
+    if options.held_out and len(pieces) > 1:
+        share = max(options.held_out, 1 / len(pieces))
+        parts = split(range(len(pieces)), (1 - share, share), seed=options.seed)
+        training, held_out = (_chosen(pieces, part) for part in parts)
     print(f"{len(training)} pieces to learn from, {len(held_out or [])} held out", file=sys.stderr)
     composer = composer_class(options.family)(preset=options.preset, seed=options.seed)
     history = composer.fit(training, validation=held_out, epochs=options.epochs, minutes=options.minutes).history
     print(composer.save(options.out))
     if "val_loss" in history:
         print(f"held-out loss {min(history['val_loss']):.3f} nats per token", file=sys.stderr)
-    return _refusals(data.refused)
+    return _refusals(refused)
+
+
+def _pieces_to_learn(options):
+    from .datasets import PreparedPieces, is_prepared
+    from .datasets.sources import load_data
+
+    if is_prepared(options.data):
+        return PreparedPieces(options.data), []
+    data = load_data(options.data, notes=f"{options.out}-notes")
+    return data.pieces, data.refused
+
+
+def _chosen(pieces, indices):
+    return pieces.subset(indices) if hasattr(pieces, "subset") else [pieces[index] for index in indices]
 
 
 def _add_compose(commands):

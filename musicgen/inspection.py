@@ -18,7 +18,8 @@ def inspect(path):
     Returns
     -------
     dict
-        What JSON holds; its key "kind" is "piece", "recording", "composer", "pieces" or "recordings".
+        What JSON holds; its key "kind" is "piece", "recording", "composer", "pieces",
+        "prepared pieces" or "recordings".
     list of (pathlib.Path, str)
         Files of a folder that cannot be used, with the reason.
     DataReport or None
@@ -29,11 +30,13 @@ def inspect(path):
     InputError
         If there is nothing that musicgen knows.
     """
-    from .datasets import CORPORA
+    from .datasets import CORPORA, is_prepared
 
     name, path = str(path), Path(path)
     if (path / "config.json").exists():
         return _composer(path), [], None
+    if is_prepared(path):
+        return _prepared(path), [], None
     if path.is_dir() or path.suffix.lower() == ".mat" or (name in CORPORA and not path.exists()):
         return _data(name)
     if not path.exists():
@@ -104,6 +107,14 @@ def _data(source):
     data = load_data(source, progress=False)
     report = report_data(data.pieces, provenance=data.provenance, refused=data.refused)
     return {"kind": "pieces", **report.facts()}, data.refused, report
+
+
+def _prepared(path):
+    from .datasets import PreparedPieces
+
+    pieces = PreparedPieces(path)
+    codec = {"name": pieces.codec.name, **pieces.codec.get_config()}
+    return {"kind": "prepared pieces", **pieces.facts(), "numbers": int(pieces.lengths.sum()), "codec": codec}
 
 
 def _recordings(path):

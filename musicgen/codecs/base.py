@@ -22,6 +22,9 @@ class Codec:
     #: dtype of what `encode` returns, and of how prepared data is stored.
     dtype = np.dtype(np.int32)
 
+    #: Whether `for_data` looks at the sequences.
+    learns = False
+
     def get_config(self):
         """Constructor arguments, as JSON can hold them."""
         raise NotImplementedError

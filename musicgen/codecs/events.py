@@ -57,6 +57,7 @@ class EventsCodec(TokenCodec):
     """
 
     name = "events"
+    learns = True
 
     def __init__(self, *, resolution=4, velocities=16, tracks=1, genres=(), max_duration=8, max_bar=8):
         check_limits(resolution=(resolution, 1, 96), velocities=(velocities, 0, 127))

@@ -5,6 +5,8 @@ from .download import download_gtzan
 from .folder import MidiFolder, load_folder
 from .gtzan import GtzanSplit, gtzan_recordings, gtzan_split, load_gtzan
 from .polyphonic import Polyphonic, Rolls, load_polyphonic, read_rolls
+from .prepared import PreparedPieces, is_prepared
+from .shards import PrepareReport, prepare
 from .splits import duplicate_key, duplicates, split
 from .summary import DataReport, report_data
 
@@ -15,16 +17,20 @@ __all__ = [
     "GtzanSplit",
     "MidiFolder",
     "Polyphonic",
+    "PrepareReport",
+    "PreparedPieces",
     "Rolls",
     "download_gtzan",
     "duplicate_key",
     "duplicates",
     "gtzan_recordings",
     "gtzan_split",
+    "is_prepared",
     "load_corpus",
     "load_folder",
     "load_gtzan",
     "load_polyphonic",
+    "prepare",
     "read_rolls",
     "report_data",
     "split",

@@ -31,11 +31,22 @@ class MidiFolder:
         self.refused = refused = list(self._set_aside)
         for path in self.paths:
             try:
-                piece = read_midi(path, drop_faulty=self._drop_faulty)
+                piece = self.read(path)
             except InputError as error:
                 refused.append((path, error.reason))
                 continue
-            yield piece.replace(meta=self._origin(path, piece.meta))
+            yield piece
+
+    def read(self, path):
+        """The piece of one of the paths.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be used.
+        """
+        piece = read_midi(path, drop_faulty=self._drop_faulty)
+        return piece.replace(meta=self._origin(path, piece.meta))
 
     def __repr__(self):
         return f"MidiFolder('{self.root}', {len(self.paths)} files)"

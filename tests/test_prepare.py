@@ -1,0 +1,311 @@
+"""Prepared pieces: the same folder however often the run was killed, flat memory, refusals that lose nothing."""
+
+import errno
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musicgen import CheckpointError, EventsCodec, InputError, NoteSequence, Track, files
+from musicgen.cli import main
+from musicgen.codecs import CODECS, codec_class
+from musicgen.datasets import PreparedPieces, is_prepared, load_folder, prepare, shards
+
+QUIET = {"workers": 0, "progress": False}
+
+
+def tune(seed, notes=24):
+    rng = np.random.default_rng(seed)
+    rows = [(i / 4, i / 4 + 0.25, int(pitch), 84, 0) for i, pitch in enumerate(rng.integers(50, 80, notes))]
+    return NoteSequence(rows, (Track(["flute", "oboe"][seed % 2], 73),), meta={"genre": ["folk", "march"][seed % 2]})
+
+
+def midi_folder(folder, count, **options):
+    for number in range(count):
+        tune(number, **options).save(folder / f"{number % 3}" / f"{number:04}.mid")
+    return folder
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_PIECES", 4)
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name != files.LOCK}
+
+
+@pytest.mark.parametrize("codec", sorted(CODECS))
+def test_a_prepared_piece_is_the_encoded_piece(tmp_path, small_shards, codec):
+    if codec == "miditok":
+        pytest.importorskip("miditok", reason="miditok is an extra")
+    source = midi_folder(tmp_path / "midi", 9)
+    report = prepare(source, tmp_path / "out", codec=codec, **QUIET)
+    pieces = PreparedPieces(tmp_path / "out")
+    assert (report.pieces, len(pieces), len(report.done)) == (9, 9, 3)
+    assert pieces.codec == codec_class(codec).for_data(load_folder(source))
+    for number, piece in enumerate(load_folder(source)):
+        expected = pieces.codec.encode(piece)
+        assert isinstance(pieces[number], np.memmap)
+        np.testing.assert_array_equal(pieces[number], expected)
+        assert pieces[number].dtype.itemsize <= 2
+        assert len(pieces[number]) == pieces.lengths[number]
+        assert pieces.meta(number) == dict(piece.meta)
+        assert pieces.genre(number) == piece.meta["genre"]
+    facts = pieces.facts()
+    assert (facts["pieces"], facts["notes"], facts["genres"]) == (9, 9 * 24, {"folk": 5, "march": 4})
+    pieces.verify()
+
+
+def test_indices_slices_and_subsets(tmp_path, small_shards):
+    prepare([tune(seed) for seed in range(9)], tmp_path, codec="melody", **QUIET)
+    pieces = PreparedPieces(tmp_path)
+    np.testing.assert_array_equal(pieces[-1], pieces[8])
+    assert [part.tolist() for part in pieces[2:4]] == [pieces[2].tolist(), pieces[3].tolist()]
+    part = pieces.subset([7, 1])
+    assert [part.genre(0), part.meta(1)["genre"], len(part)] == ["march", "march", 2]
+    assert part.facts()["notes"] == 48
+    assert part[0].tolist() == pieces[7].tolist()
+    with pytest.raises(IndexError):
+        pieces[9]
+    with pytest.raises(ValueError, match="read-only"):
+        pieces[0][0] = 1
+
+
+def test_a_second_run_changes_nothing_and_new_files_are_added(tmp_path, small_shards):
+    source = midi_folder(tmp_path / "midi", 8)
+    prepare(source, tmp_path / "out", **QUIET)
+    before = content(tmp_path / "out")
+    report = prepare(source, tmp_path / "out", **QUIET)
+    assert (len(report.done), len(report.skipped), content(tmp_path / "out")) == (0, 2, before)
+    tune(3).save(source / "2" / "zz.mid")
+    report = prepare(source, tmp_path / "out", **QUIET)
+    assert (len(report.done), len(report.skipped), report.pieces) == (1, 2, 9)
+    (source / "2" / "zz.mid").unlink()
+    prepare(source, tmp_path / "out", **QUIET)
+    assert content(tmp_path / "out") == before, "the shard that is too many is gone"
+
+
+def test_files_that_cannot_be_used_are_named_and_cost_nothing(tmp_path, small_shards, capsys):
+    source = midi_folder(tmp_path / "midi", 4)
+    (source / "0" / "bad.mid").write_bytes(b"MThd nonsense")
+    chord = NoteSequence([(0, 1, 60, 80, 0), (0, 1, 64, 80, 0)])
+    chord.save(source / "0" / "chord.mid")
+    out = tmp_path / "out"
+    assert main(["prepare", str(source), "--codec", "melody", "--out", str(out), "--workers", "0"]) == 1
+    output = capsys.readouterr()
+    assert output.out.split() == sorted(map(str, out.glob("*.npy")))
+    assert "refused 0/bad.mid" in output.err
+    assert "refused 0/chord.mid: a melody has one note at a time" in output.err
+    assert "monophonic" in output.err
+    assert len(PreparedPieces(out)) == 4
+    assert main(["info", str(out)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["kind"], facts["pieces"], facts["codec"]["name"]) == ("prepared pieces", 4, "melody")
+
+
+def test_a_full_disk_stops_with_the_reason_and_keeps_what_is_done(tmp_path, small_shards, monkeypatch):
+    source = midi_folder(tmp_path / "midi", 12)
+    prepare(source, tmp_path / "whole", **QUIET)
+    append, calls = shards._Rows.append, []
+
+    def full_after_two_shards(self, array):
+        calls.append(1)
+        if len(calls) > 9:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(self, array)
+
+    monkeypatch.setattr(shards._Rows, "append", full_after_two_shards)
+    with pytest.raises(InputError, match=r"shard-00002.npy: cannot be written: No space left.*make room"):
+        prepare(source, tmp_path / "out", **QUIET)
+    kept = content(tmp_path / "out")
+    assert sorted(kept) == ["codec.json"] + [f"shard-0000{n}.{kind}" for n in (0, 1) for kind in ("json", "npy")]
+    with pytest.raises(CheckpointError, match="not finished.*musicgen prepare again"):
+        PreparedPieces(tmp_path / "out")
+    monkeypatch.setattr(shards._Rows, "append", append)
+    report = prepare(source, tmp_path / "out", **QUIET)
+    assert (len(report.skipped), len(report.done)) == (2, 1)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def edit_json(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_other_folders_are_refused_and_left_as_they_are(tmp_path):
+    source = midi_folder(tmp_path / "midi", 2)
+    out = tmp_path / "out"
+    prepare(source, out, **QUIET)
+    cases = {
+        "another codec: codec": lambda: prepare(source, out, codec="melody", **QUIET),
+        "another codec: resolution": lambda: prepare(source, out, resolution=8, **QUIET),
+        "no codec 'morse'.*events, frames": lambda: prepare(source, out, codec="morse", **QUIET),
+        "resolution must be": lambda: prepare(source, out, resolution=0, **QUIET),
+        "is no folder": lambda: prepare(tmp_path / "nowhere", out, **QUIET),
+        r"data\[0\] must be a NoteSequence, not str": lambda: prepare(["a.mid"], out, **QUIET),
+        "holds mine.txt, no prepared pieces": lambda: prepare(source, tmp_path / "taken", **QUIET),
+        "format version 0, this musicgen knows 1.*another folder": lambda: prepare(source, tmp_path / "old", **QUIET),
+    }
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine.txt").write_text("mine")
+    prepare(source, tmp_path / "old", **QUIET)
+    edit_json(tmp_path / "old" / "manifest.json", format_version=0)
+    before = [content(tmp_path / name) for name in ("out", "taken", "old")]
+    for message, call in cases.items():
+        with pytest.raises(InputError, match=message):
+            call()
+    assert [content(tmp_path / name) for name in ("out", "taken", "old")] == before
+
+
+def test_no_usable_piece_is_refused(tmp_path):
+    chord = NoteSequence([(0, 1, 60, 80, 0), (0, 1, 64, 80, 0)], meta={"title": "chord"})
+    with pytest.raises(InputError, match="no piece can be encoded: chord: a melody has one note at a time"):
+        prepare([chord], tmp_path / "out", codec="melody", **QUIET)
+
+
+def test_two_runs_at_once_are_refused(tmp_path):
+    with files.locked(tmp_path / "out"), pytest.raises(InputError, match="another run is writing"):
+        prepare([tune(0)], tmp_path / "out", **QUIET)
+
+
+def test_damaged_folders_are_refused_with_the_reason(tmp_path):
+    prepare([tune(seed) for seed in range(3)], tmp_path / "good", **QUIET)
+
+    def cut(path):
+        path.write_bytes(path.read_bytes()[:-3])
+
+    def flip(path):
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+
+    cases = {
+        "manifest.json: is missing": lambda p: [(p / name).unlink() for name in ("manifest.json", "codec.json")],
+        "manifest.json: is no readable JSON": lambda p: (p / "manifest.json").write_text("{"),
+        "format version 2": lambda p: edit_json(p / "manifest.json", format_version=2),
+        "unknown codec 'x'": lambda p: edit_json(p / "manifest.json", codec={"codec": "x"}),
+        "its manifest or an index lacks": lambda p: edit_json(p / "manifest.json", shards=None),
+        "shard-00000.json: is missing": lambda p: (p / "shard-00000.json").unlink(),
+        "shard-00000.npy: cannot be opened": lambda p: cut(p / "shard-00000.npy"),
+        "does not match its sha256": lambda p: flip(p / "shard-00000.npy"),
+    }
+    for number, (message, damage) in enumerate(cases.items()):
+        path = tmp_path / str(number)
+        prepare([tune(seed) for seed in range(3)], path, **QUIET)
+        damage(path)
+        with pytest.raises(CheckpointError, match=message):
+            read_all(path)
+
+
+def read_all(path):
+    pieces = PreparedPieces(path)
+    for index in range(len(pieces)):
+        assert len(pieces[index])
+    pieces.verify()
+
+
+def test_shards_without_a_usable_piece_are_empty_not_damaged(tmp_path, small_shards):
+    source = midi_folder(tmp_path / "midi", 5)
+    for path in (source / "0").iterdir():
+        path.write_bytes(b"no MIDI")
+    (source / "0" / "a.mid").write_bytes(b"no MIDI")
+    (source / "0" / "b.mid").write_bytes(b"no MIDI")
+    report = prepare(source, tmp_path / "out", **QUIET)
+    assert len(report.refused) == 4
+    assert len(PreparedPieces(tmp_path / "out")) == 3
+    assert prepare(source, tmp_path / "out", **QUIET).done == []
+
+
+def test_what_is_prepared_and_what_is_not(tmp_path):
+    prepare([tune(0)], tmp_path / "out", **QUIET)
+    assert is_prepared(tmp_path / "out")
+    assert not is_prepared(tmp_path)
+
+
+# ---- slow: kills and memory
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_killed_at_any_moment_and_started_again_gives_the_same_folder(tmp_path):
+    source = midi_folder(tmp_path / "midi", 60, notes=400)
+    script = (
+        "from musicgen.datasets import prepare, shards\n"
+        "if __name__ == '__main__':\n"
+        "    shards.SHARD_PIECES = 3\n"
+        f"    prepare({str(source)!r}, {{out!r}}, workers=2, progress=False)\n"
+    )
+
+    def run(out, kill_after=None):
+        file = tmp_path / "run.py"
+        file.write_text(script.format(out=str(out)))
+        process = subprocess.Popen([sys.executable, file], start_new_session=True)
+        try:
+            return process.wait(kill_after)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return None
+
+    begin = time.monotonic()
+    assert run(tmp_path / "whole") == 0
+    whole_s = time.monotonic() - begin
+    rng, kills, partial = random.Random(0), 0, 0
+    for trial in range(6):
+        out = tmp_path / f"out{trial}"
+        for _ in range(3):
+            if run(out, rng.uniform(0.2, 0.9) * whole_s) is None:
+                kills += 1
+                partial += out.exists() and any(out.glob("shard-*.npy")) and not (out / "manifest.json").exists()
+        assert run(out) == 0
+        assert content(out) == content(tmp_path / "whole")
+    assert kills >= 6
+    assert partial >= 1, "no kill came while shards were written"
+
+
+MEMORY = """
+import resource, sys
+import numpy as np
+from musicgen.datasets import PreparedPieces, prepare
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+if __name__ == "__main__":
+    source, out = sys.argv[1:]
+    prepare(source + "/warm", out + "-warm", codec="pianoroll", workers=0, progress=False)
+    PreparedPieces(out + "-warm")[0].sum()
+    before = peak()
+    prepare(source + "/all", out, codec="pianoroll", workers=0, progress=False)
+    pieces = PreparedPieces(out)
+    total = sum(int(pieces[index].sum()) for index in range(len(pieces)))
+    size = int(pieces.lengths.sum()) * int(np.prod(pieces.codec.shape))
+    print(size, peak() - before, total)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(resource, "getrusage"), reason="needs POSIX")
+def test_preparing_and_reading_need_a_twentieth_of_the_data_in_memory(tmp_path):
+    midi_folder(tmp_path / "midi" / "warm", 2, notes=2000)
+    midi_folder(tmp_path / "midi" / "all", 800, notes=2000)
+    (tmp_path / "run.py").write_text(MEMORY)
+    command = [sys.executable, tmp_path / "run.py", tmp_path / "midi", tmp_path / "out"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    size, growth, total = map(int, output.split())
+    assert total > 0
+    assert size > 300 << 20
+    assert growth < size / 20, f"{growth / 2**20:.0f} MiB for {size / 2**20:.0f} MiB of data"
+
+
+def test_events_learn_from_an_iterator():
+    codec = EventsCodec.for_data(iter([tune(0), tune(1), tune(1)]))
+    assert (codec.genres, codec.tracks[0].name) == (("folk", "march"), "oboe")
