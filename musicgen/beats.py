@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError, missing_dependency
+from .files import one_at_a_time
 from .timing import Timing
 
 _HOP = 512  # samples per frame of the tracker, librosa's default
@@ -218,15 +219,30 @@ def _guessed_bars(times, accents):
 
 def _tracked(audio, sample_rate):
     """Times of the beats in s, and how much each is like a downbeat."""
-    try:
-        import librosa
-    except ImportError as error:
-        raise missing_dependency("librosa", "tracking beats") from error
+    librosa = _loaded_librosa()
     found = _tracked_frames(audio, sample_rate) if len(audio) >= sample_rate else []
     if len(found) < 2:
         return np.empty(0), np.empty(0)
     times = librosa.frames_to_time(found, sr=sample_rate, hop_length=_HOP)
     return times, _accents(audio, sample_rate, found)
+
+
+def _loaded_librosa():
+    """librosa with the parts used here, loaded by one process at a time.
+
+    The first time they compile functions for numba's cache as they are loaded. Two processes that do so at once can
+    leave files that do not belong together (seen with numba 0.68), and every later process would crash.
+    """
+    try:
+        with one_at_a_time("librosa"):
+            import librosa
+            import librosa.beat
+            import librosa.feature
+            import librosa.onset
+            import librosa.util
+    except ImportError as error:
+        raise missing_dependency("librosa", "tracking beats") from error
+    return librosa
 
 
 def _lines(path):

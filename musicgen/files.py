@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import tempfile
 from pathlib import Path
 
 from .errors import InputError, missing_dependency
@@ -192,3 +193,37 @@ def file_sha256(path):
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path, remedy="check name and rights") from error
+
+
+@contextlib.contextmanager
+def one_at_a_time(name):
+    """Let the processes of one user run a block one after the other.
+
+    The end of a process, however it comes, lets the next one in. Where there are no such locks (Windows), or no place
+    for one, nothing is waited for.
+
+    Parameters
+    ----------
+    name : str
+        Of what the processes share.
+    """
+    handle = _lock(name)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _lock(name):
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    path = Path(tempfile.gettempdir()) / f"musicgen-{os.getuid()}-{name}.lock"
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        return None
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
