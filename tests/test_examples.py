@@ -39,7 +39,7 @@ def trained(folder):
     """Folder with what example 02 left, and what it printed."""
     out = folder / "new"
     with pytest.MonkeyPatch.context() as patch:
-        options = ["--out", str(out), "--preset", "tiny", "--epochs", "2", "--bars", "2"]
+        options = ["--out", str(out), "--preset", "tiny", "--epochs", "30", "--bars", "4"]
         patch.setattr(sys, "argv", [str(EXAMPLES["02"]), str(folder), *options])
         runpy.run_path(str(EXAMPLES["02"]), run_name="__main__")
     return out
@@ -66,7 +66,7 @@ def test_compose_leaves_a_composer_and_three_pieces(trained):
     assert load_composer(trained / "composer").provenance["pieces"] == 4
     for path in trained.glob("*.mid"):
         piece = read_midi(path)
-        assert len(piece.timing.bars(piece.duration)) == 2
+        assert len(piece.timing.bars(piece.duration)) == 4
 
 
 def test_continue_keeps_the_first_bars_and_adds_new_ones(run, trained, tmp_path):
