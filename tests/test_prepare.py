@@ -149,6 +149,9 @@ def test_other_folders_are_refused_and_left_as_they_are(tmp_path):
         "another codec: resolution": lambda: prepare(source, out, resolution=8, **QUIET),
         "no codec 'morse'.*events, frames": lambda: prepare(source, out, codec="morse", **QUIET),
         "resolution must be": lambda: prepare(source, out, resolution=0, **QUIET),
+        "codec 'melody' cannot be made with keys.*it has resolution": lambda: prepare(
+            source, out, codec="melody", keys=12, **QUIET
+        ),
         "is no folder": lambda: prepare(tmp_path / "nowhere", out, **QUIET),
         r"data\[0\] must be a NoteSequence, not str": lambda: prepare(["a.mid"], out, **QUIET),
         "holds mine.txt, no prepared pieces": lambda: prepare(source, tmp_path / "taken", **QUIET),
@@ -230,6 +233,72 @@ def test_what_is_prepared_and_what_is_not(tmp_path):
     assert not is_prepared(tmp_path)
 
 
+# ---- training
+
+
+def test_windows_of_prepared_pieces_are_those_of_the_pieces(tmp_path, small_shards):
+    from musicgen.composers.windows import TokenWindows
+
+    source = midi_folder(tmp_path / "midi", 9)
+    prepare(source, tmp_path / "out", **QUIET)
+    prepared = PreparedPieces(tmp_path / "out")[1:]
+    streams = [prepared.codec.encode(piece) for piece in load_folder(source)][1:]
+    both = [TokenWindows(prepared.codec, s, context=64, batch_size=4, seed=3) for s in (streams, prepared)]
+    assert len(both[0]) == len(both[1]) > 4
+    for index in range(len(both[0])):
+        for one, other in zip(both[0][index], both[1][index], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_command_line_trains_on_a_prepared_folder(tmp_path, capsys):
+    source, out, model = midi_folder(tmp_path / "midi", 4), tmp_path / "out", tmp_path / "model"
+    assert main(["prepare", str(source), "--out", str(out), "--workers", "0"]) == 0
+    command = ["train", "lstm", str(out), "--out", str(model), "--preset", "tiny", "--epochs", "1"]
+    assert main([*command, "--held-out", "0.25"]) == 0
+    assert "3 pieces to learn from, 1 held out" in capsys.readouterr().err
+    provenance = json.loads((model / "config.json").read_text())["provenance"]
+    assert (provenance["pieces"], provenance["notes"]) == (3, 72)
+    assert {"loss", "val_loss"} <= set(provenance["history"])
+    assert json.loads((model / "codec.json").read_text()) == json.loads((out / "codec.json").read_text())
+
+
+def test_folders_that_a_composer_cannot_learn_from_are_refused(tmp_path):
+    from musicgen import LSTMComposer
+
+    prepare([tune(0)], tmp_path / "melody", codec="melody", **QUIET)
+    prepare([tune(0)], tmp_path / "events", **QUIET)
+    with pytest.raises(InputError, match="prepared with the codec 'melody'.*--codec events"):
+        LSTMComposer().fit(tmp_path / "melody")
+    with pytest.raises(InputError, match="codec of other settings than the composer's"):
+        LSTMComposer(codec=EventsCodec(resolution=8)).fit(tmp_path / "events")
+    with pytest.raises(InputError, match="manifest.json: is missing"):
+        LSTMComposer().fit(tmp_path)
+    with pytest.raises(InputError, match="validation holds no prepared piece"):
+        LSTMComposer().fit(tmp_path / "events", validation=PreparedPieces(tmp_path / "events")[1:])
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_windows_come_in_blocks_and_none_is_left_out(monkeypatch, augment):
+    from musicgen.composers import windows
+
+    monkeypatch.setattr(windows, "BLOCK", 5)
+    monkeypatch.setattr(windows, "CONTROL_DROPOUT", 0.0)
+    monkeypatch.setattr(windows, "TRANSPOSITIONS", np.array([0]))
+    codec = EventsCodec.for_data([tune(0), tune(1)])
+    streams = [codec.encode(tune(seed, notes=60)) for seed in range(12)]
+    data = windows.TokenWindows(codec, streams, context=64, batch_size=4, seed=0, augment=augment)
+    epochs = [[data[index] for index in range(len(data))] for _ in range(2)]
+    for first, again in zip(*epochs, strict=True):
+        for one, other in zip(first, again, strict=True):
+            np.testing.assert_array_equal(one, other)
+    counted = sum(weights.sum() for _, _, weights in epochs[0])
+    scored = sum(map(len, streams)) - len(streams)  # every token but BOS
+    assert counted == scored if not augment else scored <= counted <= scored + 4 * 64
+    if augment:
+        data.on_epoch_begin()
+        assert any(not np.array_equal(data[index][0], epochs[0][index][0]) for index in range(len(data)))
+
+
 # ---- slow: kills and memory
 
 
@@ -303,6 +372,45 @@ def test_preparing_and_reading_need_a_twentieth_of_the_data_in_memory(tmp_path):
     size, growth, total = map(int, output.split())
     assert total > 0
     assert size > 300 << 20
+    assert growth < size / 20, f"{growth / 2**20:.0f} MiB for {size / 2**20:.0f} MiB of data"
+
+
+TRAINING_MEMORY = """
+import resource, sys
+from musicgen.codecs import EventsCodec
+from musicgen.composers import windows
+from musicgen.datasets import PreparedPieces
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+def run(pieces):
+    data = windows.TokenWindows(pieces.codec, pieces, context=256, batch_size=32, seed=0)
+    return sum(int(data[index][2].sum()) for index in range(len(data)))
+
+windows.BLOCK = 2048
+pieces = PreparedPieces(sys.argv[1])
+run(pieces.subset(range(20)))
+before = peak()
+counted = run(pieces)
+print(sum(pieces[i].nbytes for i in range(len(pieces))), peak() - before, counted)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(resource, "getrusage"), reason="needs POSIX")
+def test_training_needs_a_twentieth_of_the_data_in_memory(tmp_path):
+    out, copies = tmp_path / "out", 250
+    prepare([tune(seed, notes=4000) for seed in range(24)], out, **QUIET)
+    manifest = json.loads((out / "manifest.json").read_text())
+    for copy in range(1, copies):
+        for kind in ("npy", "json"):
+            os.link(out / f"shard-00000.{kind}", out / f"shard-{copy:05}.{kind}")
+    edit_json(out / "manifest.json", shards=manifest["shards"] * copies, pieces=24 * copies)
+    (tmp_path / "run.py").write_text(TRAINING_MEMORY)
+    output = subprocess.run([sys.executable, tmp_path / "run.py", out], capture_output=True, text=True, check=True)
+    size, growth, counted = map(int, output.stdout.split())
+    assert counted > size / 2.2
     assert growth < size / 20, f"{growth / 2**20:.0f} MiB for {size / 2**20:.0f} MiB of data"
 
 

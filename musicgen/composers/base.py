@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from .. import __version__
+from ..datasets.prepared import PreparedPieces
 from ..errors import CheckpointError, InputError
 from ..notes import NoteSequence
 from ..transforms import canonical
@@ -156,10 +157,7 @@ class Composer:
 
         losses = history.history
         self.provenance = {
-            "pieces": len(sequences),
-            "notes": int(sum(len(s) for s in sequences)),
-            "hours": round(sum(s.duration for s in sequences) / 3600, 4),
-            "genres": dict(Counter(s.meta["genre"] for s in sequences if s.meta.get("genre"))),
+            **(sequences.facts() if isinstance(sequences, PreparedPieces) else _facts(sequences)),
             "epochs": len(losses.get("loss", [])),
             "history": {name: [round(float(value), 5) for value in values] for name, values in losses.items()},
             "versions": {
@@ -168,6 +166,15 @@ class Composer:
                 "backend": keras.backend.backend(),
             },
         }
+
+
+def _facts(sequences):
+    return {
+        "pieces": len(sequences),
+        "notes": int(sum(len(s) for s in sequences)),
+        "hours": round(sum(s.duration for s in sequences) / 3600, 4),
+        "genres": dict(Counter(s.meta["genre"] for s in sequences if s.meta.get("genre"))),
+    }
 
 
 def checked_sequences(sequences, argument="sequences"):

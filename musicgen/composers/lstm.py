@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..timing import Timing
 from .backend import compile_function, scan, to_numpy
 from .base import Composer, checked_sequences, finished
+from .learning import arrays_of, codec_for, pieces_to_learn
 from .recurrent import LSTMLayer, lstm_gates
 from .sampling import Prompt, Sampler, SamplingControls
 from .training import best_weights_callbacks, progress_callbacks
@@ -92,11 +93,12 @@ class LSTMComposer(Composer):
 
         Parameters
         ----------
-        sequences : iterable of NoteSequence
-            `meta["genre"]` and `meta["key"]` become controls.
+        sequences : iterable of NoteSequence, or path-like
+            `meta["genre"]` and `meta["key"]` become controls. A path names a folder that `musicgen prepare` wrote:
+            it is read as it is needed, so that memory does not grow with the data.
         epochs : int
             Passes over the data at most.
-        validation : iterable of NoteSequence, optional
+        validation : iterable of NoteSequence, or path-like, optional
             Held-out pieces.
         batch_size : int, optional
             Windows per step. Default: 4 to 32, so that an epoch of little data still has some 16 steps.
@@ -123,11 +125,12 @@ class LSTMComposer(Composer):
         InputError
             If there is nothing to learn from.
         """
-        sequences = checked_sequences(sequences)
-        held_out = checked_sequences(validation, "validation") if validation is not None else None
-        if self.codec is None:
-            self.codec = EventsCodec.for_data(sequences + (held_out or []))
-        streams = [self.codec.encode(sequence) for sequence in sequences]
+        sequences = pieces_to_learn(sequences)
+        held_out = pieces_to_learn(validation, "validation") if validation is not None else None
+        codec = codec_for(EventsCodec, sequences, held_out) if self.codec is None else self.codec
+        streams = arrays_of(sequences, codec, EventsCodec)
+        held_out_streams = held_out and arrays_of(held_out, codec, EventsCodec)
+        self.codec = codec
         if self.model is None:
             self._build()
             self._start_from_frequencies(streams)
@@ -135,9 +138,7 @@ class LSTMComposer(Composer):
             batch_size = int(np.clip(sum(map(len, streams)) // (16 * context), 4, 32))
         windows = {"context": context, "batch_size": batch_size, "seed": self.seed}
         data = TokenWindows(self.codec, streams, **windows)
-        check = held_out and TokenWindows(
-            self.codec, [self.codec.encode(s) for s in held_out], augment=False, **windows
-        )
+        check = held_out and TokenWindows(self.codec, held_out_streams, augment=False, **windows)
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(data), alpha=0.1)
         self.model.compile(
             optimizer=keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0),
@@ -236,7 +237,7 @@ class LSTMComposer(Composer):
 
     def _start_from_frequencies(self, streams):
         """Let the logits begin with the frequencies of the tokens, which saves the first epochs."""
-        counts = np.bincount(np.concatenate(streams), minlength=self.codec.vocab_size) + 0.1
+        counts = sum(np.bincount(stream, minlength=self.codec.vocab_size) for stream in streams) + 0.1
         self.model.get_layer("logits").bias.assign(np.log(counts / counts.sum()).astype(np.float32))
 
     def _variables(self):

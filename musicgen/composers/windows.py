@@ -8,19 +8,21 @@ import numpy as np
 from ..codecs.grammar import OPTIONAL_CONTROLS, TYPE
 
 TRANSPOSITIONS = np.arange(-6, 6)  # semitones; every key once
+BLOCK = 8192  # windows that are in memory and shuffled together; pieces come in a random order too
 CONTROL_DROPOUT = 0.25  # so that a composer can be asked with or without each optional control
 
 
 class TokenWindows(keras.utils.PyDataset):
     """Batches of (tokens, next tokens, weights) for a network that predicts the next token.
 
-    Every epoch cuts the pieces anew, transposes each by a random interval and leaves out some optional controls.
+    Every epoch cuts the pieces anew, transposes each by a random interval and leaves out some optional controls. A
+    few thousand windows are in memory at a time, whatever the amount of data.
 
     Parameters
     ----------
     codec : EventsCodec
-    streams : list of int array
-        Encoded pieces.
+    streams : sequence of int array
+        Encoded pieces, such as a list or `datasets.PreparedPieces`.
     context : int
         Tokens per window.
     batch_size : int
@@ -33,25 +35,58 @@ class TokenWindows(keras.utils.PyDataset):
         super().__init__()
         self.codec, self.streams, self.context = codec, streams, context
         self.batch_size, self.augment = batch_size, augment
-        self._random = np.random.default_rng([seed, 1])
-        self.on_epoch_begin()
-        self._batches = -(-len(self._windows) // batch_size)
+        self._seed, self._epoch = seed, 0
+        self._restart()
+        self._batches = -(-sum(len(block) for block in self._blocks(once=True)) // batch_size)
+        self._restart()
 
     def __len__(self):
         return self._batches  # of the first epoch: later cuts may give a window more or less
 
     def on_epoch_begin(self):
         """Cut new windows, in a new order."""
-        if not self.augment and hasattr(self, "_windows"):
-            return
-        windows = [window for stream in self.streams for window in self._cut(self._varied(stream))]
-        order = self._random.permutation(len(windows)) if self.augment else np.arange(len(windows))
-        self._windows = [windows[index] for index in order]
+        if self.augment:
+            self._epoch += 1
+            self._restart()
+
+    def _restart(self):
+        """Back to the first window of the epoch; the same epoch gives the same windows."""
+        self._random = np.random.default_rng([self._seed, 1, self._epoch])
+        self._block, self._begin, self._following = [], 0, self._blocks(once=not self.augment)
+
+    def _blocks(self, *, once):
+        """Shuffled lists of windows; where `once` is not set it begins again when the pieces are used up."""
+        while True:
+            block = []
+            order = self._random.permutation(len(self.streams)) if self.augment else range(len(self.streams))
+            for index in order:
+                block += self._cut(self._varied(self.streams[index]))
+                if len(block) >= BLOCK:
+                    yield self._shuffled(block)
+                    block = []
+            if block:
+                yield self._shuffled(block)
+            if once:
+                return
+
+    def _shuffled(self, block):
+        return [block[index] for index in self._random.permutation(len(block))] if self.augment else block
+
+    def _window(self, row):
+        """Window number `row` of the epoch, None behind the last one; cheap if rows are asked for in order."""
+        if row < self._begin:
+            self._restart()
+        while row >= self._begin + len(self._block):
+            block = next(self._following, None)
+            if block is None:
+                return None
+            self._begin += len(self._block)
+            self._block = block
+        return self._block[row - self._begin]
 
     def __getitem__(self, index):
-        rows = np.arange(index * self.batch_size, (index + 1) * self.batch_size)
-        rows = rows % len(self._windows) if self.augment else rows[rows < len(self._windows)]
-        windows = [self._windows[row] for row in rows]
+        rows = range(index * self.batch_size, (index + 1) * self.batch_size)
+        windows = [window for window in map(self._window, rows) if window is not None]
         tokens = np.zeros((self.batch_size, self.context + 1), np.int32)
         weights = np.zeros((self.batch_size, self.context), np.float32)
         for row, (window, scored_from) in enumerate(windows):
@@ -60,6 +95,7 @@ class TokenWindows(keras.utils.PyDataset):
         return tokens[:, :-1], tokens[:, 1:], weights
 
     def _varied(self, stream):
+        stream = np.asarray(stream, np.int32)
         if not self.augment:
             return stream
         moved = self.codec.transpose(stream, int(self._random.choice(TRANSPOSITIONS)))

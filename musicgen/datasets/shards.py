@@ -13,6 +13,7 @@ killed goes on with the shards that are missing, and ends with the same files.
 """
 
 import hashlib
+import inspect
 import json
 import math
 from dataclasses import dataclass, field, replace
@@ -94,7 +95,7 @@ def prepare(data, out, *, codec="events", workers=None, progress=True, **options
     ([60, 61, 62, 63, 64, 65, 66, 67], 'folk', 1)
     """
     family = codec_class(codec)
-    family.for_data([], **options)  # wrong options are refused before anything is read
+    _check_options(family, options)
     out, source = Path(out), _source(data)
     with files.locked(out):
         files.remove_temporaries(out, (".npy", ".json"))
@@ -111,6 +112,17 @@ def prepare(data, out, *, codec="events", workers=None, progress=True, **options
             (report.done if written else report.skipped).append(shard_path(out, number, ".npy"))
         _finish(report, config, [shards[number] for number in sorted(shards)], source)
     return report
+
+
+def _check_options(family, options):
+    """Refuse wrong options before anything is read."""
+    try:
+        family.for_data([], **options)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(family).parameters)
+        raise InputError(
+            f"codec {family.name!r} cannot be made with {', '.join(options)}: {error}", remedy=f"it has {known}"
+        ) from error
 
 
 # ---- where pieces come from
