@@ -49,7 +49,7 @@ class LSTMComposer(Composer):
     options = {"temperature": 1.0, "top_k": None, "top_p": 0.98, "min_p": 0.0}
     presets = {
         "tiny": {"embedding": 32, "units": 64, "layers": 1, "dropout": 0.0},
-        "small": {"embedding": 96, "units": 256, "layers": 1, "dropout": 0.3},
+        "small": {"embedding": 192, "units": 256, "layers": 1, "dropout": 0.5},
         "base": {"embedding": 128, "units": 512, "layers": 2, "dropout": 0.3},
         "large": {"embedding": 256, "units": 1024, "layers": 3, "dropout": 0.4},
     }
@@ -79,8 +79,8 @@ class LSTMComposer(Composer):
         epochs=20,
         validation=None,
         batch_size=None,
-        context=256,
-        learning_rate=2e-3,
+        context=128,
+        learning_rate=4e-3,
         patience=4,
         minutes=None,
         progress=True,
