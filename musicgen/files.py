@@ -199,31 +199,21 @@ def file_sha256(path):
 def one_at_a_time(name):
     """Let the processes of one user run a block one after the other.
 
-    The end of a process, however it comes, lets the next one in. Where there are no such locks (Windows), or no place
-    for one, nothing is waited for.
+    The end of a process, however it comes, lets the next one in. Where no lock can be had (no place that may be
+    written to), nothing is waited for.
 
     Parameters
     ----------
     name : str
         Of what the processes share.
     """
-    handle = _lock(name)
+    import filelock
+
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"musicgen-{user}-{name}.lock")
+    with contextlib.suppress(OSError, NotImplementedError):
+        lock.acquire()
     try:
         yield
     finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def _lock(name):
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    path = Path(tempfile.gettempdir()) / f"musicgen-{os.getuid()}-{name}.lock"
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-    except OSError:
-        return None
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
+        lock.release()

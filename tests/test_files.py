@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from musicgen.files import one_at_a_time
+
 WALK = """
 import sys, time
 from musicgen.files import one_at_a_time
@@ -16,7 +18,6 @@ with one_at_a_time(sys.argv[2]), open(sys.argv[1], "a", buffering=1) as log:
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="there are no such locks on Windows")
 def test_processes_enter_one_after_the_other(tmp_path):
     log, name = tmp_path / "log", f"test-{os.getpid()}"
     command = [sys.executable, "-c", WALK, str(log), name]
@@ -41,3 +42,12 @@ def test_processes_that_first_track_beats_at_once_leave_a_cache_that_works(tmp_p
     first = [subprocess.Popen(command, env=environment) for _ in range(3)]
     assert [process.wait(400) for process in first] == [0] * 3
     subprocess.run(command, env=environment, check=True, timeout=200)
+
+
+def test_without_a_place_for_locks_nothing_is_waited_for(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file" / "in"))
+    (tmp_path / "file").touch()
+    entered = []
+    with one_at_a_time("test"):
+        entered.append(True)
+    assert entered
