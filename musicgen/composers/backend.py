@@ -43,7 +43,7 @@ def compile_function(function):
     if backend_name() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=True)
+        return tf.function(function, jit_compile=True, autograph=False)
     if backend_name() == "jax":
         import jax
 
