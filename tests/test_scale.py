@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,26 @@ def test_a_length_that_a_header_understates_costs_no_notes(tmp_path, monkeypatch
         transcriber._Audio, "seconds", property(lambda self: 0.0, lambda self, value: None), raising=False
     )
     np.testing.assert_array_equal(transcribe(path, beats=[0.0, 0.5]).notes, expected.notes)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 1.0, 1.64, 30.0, 61.7])
+def test_memory_is_set_aside_for_all_frames_at_once(monkeypatch, seconds):
+    from musicgen.transcription import model
+
+    monkeypatch.setattr(
+        model, "_session", lambda threads: types.SimpleNamespace(run=lambda *_: [np.zeros((1, 172, 88))] * 2)
+    )
+    monkeypatch.setattr(model.np, "concatenate", guarded(np.concatenate))
+    heard = model.posteriors([np.ones(int(seconds * RATE), np.float32)], seconds=seconds)
+    assert len(heard.frames) == int(seconds * RATE) * 86 // RATE
+
+
+def guarded(concatenate):
+    def of_audio_alone(arrays, **options):
+        assert all(np.ndim(array) == 1 for array in arrays), "the rolls had to grow"
+        return concatenate(arrays, **options)
+
+    return of_audio_alone
 
 
 def test_beats_of_sections_join_and_pauses_are_filled(monkeypatch):

@@ -64,11 +64,16 @@ def posteriors(blocks, *, seconds=0.0, threads=1):
         n_frames is 86 per second of audio, rounded down: as in Basic Pitch, that leaves out the last 0.7 %.
     """
     session, audio = _session(threads), _Measured(blocks)
-    rolls, edge = _Rolls(int(min(seconds, _MOST_ROOM_S) * _KEPT_FRAMES_PER_S) + _WINDOW_FRAMES), _OVERLAP_FRAMES // 2
+    rolls, edge = _Rolls(_room(min(seconds, _MOST_ROOM_S))), _OVERLAP_FRAMES // 2
     for window in _windows(audio):
         rolls.add(*(part[0, edge:-edge] for part in session.run(_OUTPUTS, {_INPUT: window})))
     n_frames = audio.samples * _KEPT_FRAMES_PER_S // SAMPLE_RATE
     return Posteriors(*rolls.first(n_frames), audio.samples, audio.peak)
+
+
+def _room(seconds):
+    """Frames that the windows of so much audio give, the overlaps not counted."""
+    return (int(seconds * SAMPLE_RATE) // _STEP + 2) * (_WINDOW_FRAMES - _OVERLAP_FRAMES)
 
 
 class _Measured:
