@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import __version__
 from .errors import InputError, MusicgenError
+from .files import check_place
 
 
 def main(arguments=None):
@@ -126,7 +127,7 @@ def _add_train(commands):
     parser.add_argument("--preset", default="small", help="tiny, small (default), base or large")
     parser.add_argument("--epochs", type=int, default=50, help="at most (default 50)")
     parser.add_argument("--minutes", type=float, help="stop after this time")
-    parser.add_argument("--held-out", type=float, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
+    parser.add_argument("--held-out", type=_share, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
     parser.add_argument("--overwrite", action="store_true", help="replace the composer at MODEL")
 
@@ -134,6 +135,7 @@ def _add_train(commands):
 def _train(options):
     if Path(options.out).exists() and not options.overwrite:
         raise InputError("is there already", path=options.out, remedy="choose another name, or add --overwrite")
+    check_place(options.out)
     from .composers import composer_class
     from .datasets import split
 
@@ -204,13 +206,19 @@ def _compose(options):
             **sampling,
         )
     suffixes = [".mid"] + [s for s, wanted in _extra_formats(options).items() if wanted]
+    empty = []
     for number, piece in enumerate(pieces, 1):
+        if not len(piece):
+            empty.append(
+                (f"piece {number}", "has no notes (train the composer longer, or ask for another seed or more bars)")
+            )
+            continue
         stem = _unused(Path(options.out), f"{options.genre or 'piece'}-{seed}-{number}", suffixes)
         for suffix in suffixes:
             print(_save(piece, stem.with_name(stem.name + suffix)))
         if "warning" in piece.meta:
             print(f"musicgen: {stem.name}: {piece.meta['warning']}", file=sys.stderr)
-    return 0
+    return _refusals(empty)
 
 
 def _extra_formats(options):
@@ -285,6 +293,13 @@ def _demo(options):
 
 
 # ---- what several commands share
+
+
+def _share(text):
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 0 and less than 1, not {text}")
+    return value
 
 
 def _read_piece(path):

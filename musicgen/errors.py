@@ -53,7 +53,7 @@ _INSTALL = {
     "fluidsynth": "pip install 'musicgen-midi[rendering]'",
     "music21": "pip install 'musicgen-midi[score]'",
     "matplotlib": "pip install 'musicgen-midi[plot]'",
-    "filelock": "pip install 'musicgen-midi[transcription]'",
+    "filelock": "pip install filelock",
     "scipy": "pip install scipy",
     "mirdata": "pip install mirdata",
     "distributed": "pip install 'musicgen-midi[distributed]'",

@@ -13,11 +13,12 @@ from .errors import InputError, missing_dependency
 
 LOCK = ".lock"
 _TEMPORARY = re.compile(r"\.tmp-\d+-[0-9a-f]{8}")
-#: Errors of the place that is written to: full, over quota, read-only, failing.
-_UNWRITABLE = {
-    getattr(errno, name, None)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG", "EISDIR")
-}
+#: Errors of the place that is written to: full, over quota, read-only, failing, below a file.
+_UNWRITABLE_NAMES = (
+    *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO"),
+    *("ENAMETOOLONG", "EISDIR", "EEXIST", "ENOTDIR", "ENOENT"),
+)
+_UNWRITABLE = {getattr(errno, name, None) for name in _UNWRITABLE_NAMES}
 
 
 @contextlib.contextmanager
@@ -178,6 +179,24 @@ def _writing(path):
             path=path,
             remedy="make room or choose another place, and run again: what is finished is kept",
         ) from error
+
+
+def check_place(path):
+    """Refuse a place for a file or folder that cannot be written, before the work for it is done.
+
+    Its parent folders are made.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be made there.
+    """
+    parent = Path(path).parent
+    with _writing(path):
+        parent.mkdir(parents=True, exist_ok=True)
+        probe = parent / f".tmp-{os.getpid()}-{secrets.token_hex(4)}"
+        probe.touch()
+        probe.unlink()
 
 
 def file_sha256(path):

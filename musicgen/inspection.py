@@ -33,7 +33,7 @@ def inspect(path):
     from .datasets import CORPORA, is_prepared
 
     name, path = str(path), Path(path)
-    if (path / "config.json").exists():
+    if any((path / name).exists() for name in ("config.json", "model.safetensors")):
         return _composer(path), [], None
     if is_prepared(path):
         return _prepared(path), [], None

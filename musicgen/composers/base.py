@@ -74,14 +74,12 @@ class Composer:
         list of NoteSequence
         """
         self._need_training()
-        for name, value in {"count": count, "bars": bars}.items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
+        count, bars = whole_number("count", count, 1), whole_number("bars", bars, 1)
+        seed = fresh_seed() if seed is None else whole_number("seed", seed, 0)
         if primer is not None and not isinstance(primer, NoteSequence):
             raise InputError(f"primer must be a NoteSequence, not {type(primer).__name__}", remedy="use read_midi")
         options = self._checked_options(options)
         genre = self._checked_genre(genre)
-        seed = fresh_seed() if seed is None else seed
         return self._compose(count, bars=bars, genre=genre, primer=primer, seed=seed, progress=progress, **options)
 
     def save(self, path):
@@ -203,6 +201,19 @@ def finished(piece, bars):
     notes = canonical(piece).notes.copy()
     notes["end"] = np.minimum(notes["end"], end)
     return piece.replace(notes=notes, duration=end)
+
+
+def whole_number(name, value, least):
+    """A whole number (NumPy's too) as int, at least `least`.
+
+    Raises
+    ------
+    InputError
+        If it is none, or less.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return int(value)
 
 
 def fresh_seed():

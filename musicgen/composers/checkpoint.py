@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CheckpointError, InputError
-from ..files import file_sha256, write_text
+from ..files import check_place, file_sha256, write_text
 
 FORMAT_VERSION = 1
 FILES = ("config.json", "codec.json", "model.safetensors")
@@ -42,7 +42,8 @@ def save_checkpoint(path, *, config, codec, weights):
         raise InputError("is there already and is not a composer", path=path, remedy="choose another name")
     fresh = path.parent / f".tmp-{os.getpid()}-{path.name}"
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    check_place(path)
+    fresh.mkdir()
     try:
         save_file({name: np.ascontiguousarray(value) for name, value in weights.items()}, fresh / FILES[2])
         write_text(fresh / FILES[1], codec.to_json())

@@ -8,7 +8,7 @@ from ..codecs import EventsCodec
 from ..errors import InputError
 from ..timing import Timing
 from .backend import compile_function, scan, to_numpy
-from .base import Composer, checked_sequences, finished
+from .base import Composer, checked_sequences, finished, whole_number
 from .learning import arrays_of, codec_for, pieces_to_learn
 from .recurrent import LSTMLayer, lstm_gates
 from .sampling import Prompt, Sampler, SamplingControls
@@ -61,7 +61,7 @@ class LSTMComposer(Composer):
         sizes = {**self.presets[preset], **{name: value for name, value in given.items() if value is not None}}
         if min(sizes["embedding"], sizes["units"], sizes["layers"]) < 1 or not 0 <= sizes["dropout"] < 1:
             raise InputError(f"sizes must be at least 1 and dropout in [0, 1), not {sizes}")
-        self.preset, self.codec, self.seed = preset, codec, seed
+        self.preset, self.codec, self.seed = preset, codec, whole_number("seed", seed, 0)
         self.embedding, self.units, self.layers, self.dropout = sizes.values()
         self.model = None
 
@@ -123,8 +123,9 @@ class LSTMComposer(Composer):
         Raises
         ------
         InputError
-            If there is nothing to learn from.
+            If there is nothing to learn from, or `epochs` or `context` is no number that makes sense.
         """
+        epochs, context = whole_number("epochs", epochs, 1), whole_number("context", context, 16)
         sequences = pieces_to_learn(sequences)
         held_out = pieces_to_learn(validation, "validation") if validation is not None else None
         codec = codec_for(EventsCodec, sequences, held_out) if self.codec is None else self.codec

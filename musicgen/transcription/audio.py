@@ -256,7 +256,9 @@ def _check_complete(path, file, held):
 
 
 def _cause(error):
-    return str(error).rsplit(": ", 1)[-1].rstrip(".")
+    text = str(error).rsplit(": ", 1)[-1].rstrip(".")
+    # What libsndfile's MP3 reader says of files that are there and are no MP3.
+    return "no sound format is recognised" if "does not exist or is not a regular file" in text else text
 
 
 def _resampled(blocks, own_rate, sample_rate):
