@@ -168,7 +168,7 @@ def test_pyplot_is_never_loaded():
         "print('matplotlib.pyplot' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
+    assert run.stdout.split()[-1] == "False"  # other packages may print before
 
 
 @settings(max_examples=25, deadline=None)

@@ -81,6 +81,14 @@ def test_any_piece_becomes_a_score_of_full_bars(piece):
     assert 0 < len(heard) <= len(canonical(piece))
 
 
+@pytest.mark.parametrize("program", [0, 43, 56, 60, 65, 71])
+def test_transposing_instruments_keep_their_pitches(program, tmp_path):
+    piece = NoteSequence([(0, 1, 60, 80, 0)], (Track("horn", program),))
+    for back in (from_music21(to_music21(piece)), read_score(write_score(piece, tmp_path / "horn.musicxml"))):
+        assert back.notes["pitch"].tolist() == [60]
+        assert back.tracks[0].program == program
+
+
 def test_the_score_of_a_swing_has_triplets_where_they_are():
     starts = [0, 2 / 3, 1, 1.5, 2, 2.25]
     piece = NoteSequence([(s / 2, s / 2 + 0.1, 60, 80, 0) for s in starts])

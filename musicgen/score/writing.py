@@ -279,6 +279,7 @@ def _instrument(track):
     else:
         result = instrument.instrumentFromMidiProgram(track.program)
         result.midiProgram = track.program
+        result.transposition = None  # the score is written at concert pitch
     result.partName = track.name
     return result
 
