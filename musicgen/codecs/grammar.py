@@ -6,7 +6,7 @@ batch of token streams at once, with NumPy or with any array module that has `ta
 
 The state of a stream is a row of `len(REGISTERS)` int32: the last token's type, whether it may be prolonged, the
 length of the bar in steps, the last position in the bar, the current track, the last pitch of this track at this
-position, and the number of bars begun.
+position, the number of bars begun, and whether any note has sounded.
 """
 
 from typing import NamedTuple
@@ -33,7 +33,7 @@ TYPE = {name: index for index, name in enumerate(TYPES)}
 #: Controls in front of a piece, in this order; the first three may be left out.
 CONTROLS = ("Genre", "Key", "Density", "Tempo", "Meter")
 OPTIONAL_CONTROLS = CONTROLS[:3]
-REGISTERS = ("type", "extends", "bar_steps", "position", "track", "pitch", "bars")
+REGISTERS = ("type", "extends", "bar_steps", "position", "track", "pitch", "bars", "sounded")
 
 _AFTER_NOTE = ("Pitch", "Track", "Position", "Bar", "Meter", "EOS")
 _FOLLOWS = {
@@ -93,7 +93,7 @@ class Grammar:
 
     def initial_state(self, batch):
         """State after the BOS token: int32, shape (batch, len(REGISTERS))."""
-        return np.tile(np.array([TYPE["BOS"], 0, 0, -1, -1, -1, 0], np.int32), (batch, 1))
+        return np.tile(np.array([TYPE["BOS"], 0, 0, -1, -1, -1, 0, 0], np.int32), (batch, 1))
 
     def advance(self, state, tokens, xp=np):
         """State after one more token per stream.
@@ -109,7 +109,7 @@ class Grammar:
         -------
         int32 array, shape (batch, len(REGISTERS))
         """
-        _, _, bar_steps, position, track, pitch, bars = (state[:, i] for i in range(len(REGISTERS)))
+        _, _, bar_steps, position, track, pitch, bars, sounded = (state[:, i] for i in range(len(REGISTERS)))
         kind = xp.take(self.types, tokens)
         value = xp.take(self.values, tokens)
         bar_steps = xp.where(kind == TYPE["Meter"], value, bar_steps)
@@ -120,7 +120,8 @@ class Grammar:
         pitch = xp.where(new_bar | new_group, -1, xp.where(kind == TYPE["Pitch"], value, pitch))
         bars = xp.where(new_bar, bars + 1, bars)
         extends = xp.where(tokens == self.longest, 1, 0)
-        return xp.stack([kind, extends, bar_steps, position, track, pitch, bars], axis=1)
+        sounded = xp.where(kind == TYPE["Pitch"], 1, sounded)
+        return xp.stack([kind, extends, bar_steps, position, track, pitch, bars, sounded], axis=1)
 
     def allowed(self, state, bars=None, xp=np):
         """Which tokens may come next.
@@ -129,7 +130,8 @@ class Grammar:
         ----------
         state : int32 array, shape (batch, len(REGISTERS))
         bars : int32 array, shape (batch,), optional
-            Bars that the piece shall have in all: no further bar begins after them, and no piece ends before.
+            Bars that the piece shall have in all: no further bar begins after them, and no piece ends before, nor
+            without a note.
         xp : module
             `numpy` or `keras.ops`.
 
@@ -155,7 +157,8 @@ class Grammar:
         full = column["bars"] >= xp.expand_dims(bars, 1)
         begins = (types == TYPE["Bar"]) | (types == TYPE["Meter"])
         ends = types == TYPE["EOS"]
-        return allowed & ~(begins & full) & ~(ends & ~full)
+        may_end = full & (column["sounded"] > 0)
+        return allowed & ~(begins & full) & ~(ends & ~may_end)
 
     def places(self, tokens):
         """The `Places` of one stream of tokens."""
