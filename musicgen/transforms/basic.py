@@ -1,15 +1,12 @@
-"""Notes to notes: pure functions that take one `NoteSequence` and return another.
-
-Nothing is repaired anywhere in the library without one of these names being called.
-"""
+"""Transforms of pitch and time: transpose, quantise, crop, stretch, and the plain forms of a piece."""
 
 import math
 import operator
 
 import numpy as np
 
-from .errors import InputError
-from .timing import Meter, Timing
+from ..errors import InputError
+from ..timing import Meter, Timing
 
 _NEAR = 1e-9  # beats or seconds that count as the same place
 
@@ -75,7 +72,7 @@ def transpose(sequence, semitones, *, octave_fold=False):
     >>> transpose(NoteSequence([(0, 1, 60, 80, 0)]), -12).notes["pitch"].tolist()
     [48]
     """
-    semitones = _whole("semitones", semitones)
+    semitones = whole("semitones", semitones)
     notes = np.array(sequence.notes)
     drums = np.array([track.drum for track in sequence.tracks], dtype=bool)[notes["track"]]
     pitch = notes["pitch"].astype(np.int64) + np.where(drums, 0, semitones)
@@ -120,7 +117,7 @@ def quantise(sequence, resolution):
     >>> quantise(NoteSequence([(0.13, 0.2, 60, 80, 0)]), 4).notes[["start", "end"]].tolist()
     [(0.125, 0.25)]
     """
-    resolution = _whole("resolution", resolution)
+    resolution = whole("resolution", resolution)
     if resolution < 1:
         raise InputError(f"resolution must be at least 1 step per quarter note, not {resolution}")
     timing, notes = sequence.timing, np.array(sequence.notes)
@@ -302,7 +299,8 @@ def _meters_between(meters, first, last, quarters_per_beat):
     return (Meter(downbeat, meter.numerator, meter.denominator), *rest)
 
 
-def _whole(name, value):
+def whole(name, value):
+    """The value as an int; refused if it is no whole number."""
     try:
         return operator.index(value)
     except TypeError as error:
