@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 import pytest
 
-from musicgen import InputError
-from musicgen.datasets import corpora, load_corpus
+from musicgen import InputError, NoteSequence, Track
+from musicgen.datasets import CORPORA, corpora, corpus_files, load_corpus
 from musicgen.midi import read_midi, write_midi
 from musicgen.transforms import canonical, fit_timing
 
@@ -35,19 +35,12 @@ def test_a_limit_keeps_the_order(chorales, tmp_path):
     assert not list(tmp_path.iterdir())  # a part is no cache
 
 
-def test_a_limit_parses_few_files():
-    assert corpora._files_for(12, 0, 0) == 1  # the first tells how many pieces a file has
-    assert corpora._files_for(12, 1, 1) == 11
-    assert corpora._files_for(500, 300, 1) == 1
-    assert corpora._files_for(12, 0, 3) == 36
-
-
 def test_the_cache_gives_the_same_pieces(chorales, tmp_path, monkeypatch):
     refused = [("bach/bad.mxl", "has no notes")]
-    monkeypatch.setattr(corpora, "_parsed", lambda *_: (list(chorales), refused))
+    monkeypatch.setattr(corpus_files, "parse", lambda *_: (list(chorales), refused))
     with pytest.warns(UserWarning, match="1 pieces of bach-chorales could not be used"):
         load_corpus("bach-chorales", cache=tmp_path)
-    monkeypatch.setattr(corpora, "_parsed", None)  # nothing is parsed again
+    monkeypatch.setattr(corpus_files, "parse", None)  # nothing is parsed again
     with pytest.warns(UserWarning, match="could not be used"):
         again = load_corpus("bach-chorales", cache=tmp_path)
     assert list(again) == list(chorales)
@@ -55,7 +48,7 @@ def test_the_cache_gives_the_same_pieces(chorales, tmp_path, monkeypatch):
 
 
 def test_a_damaged_cache_is_made_anew(chorales, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "_parsed", lambda *_: (list(chorales), []))
+    monkeypatch.setattr(corpus_files, "parse", lambda *_: (list(chorales), []))
     load_corpus("bach-chorales", cache=tmp_path)
     [stored] = tmp_path.iterdir()
     stored.write_bytes(stored.read_bytes()[:-100])
@@ -74,17 +67,148 @@ def test_the_cache_folder_is_the_users(monkeypatch):
     assert corpora._cache_folder().as_posix() == "caches/musicgen"
 
 
-def test_broken_pieces_are_listed(tmp_path):
-    (tmp_path / "airdsAirs").mkdir()
-    path = tmp_path / "airdsAirs" / "book.abc"
-    path.write_text("X:1\nT:One\nM:none\nL:1/8\nK:C\nCDE (3FGA\n\nX:2\nT:Empty\nM:4/4\nK:C\nz4|\n")
-    pieces, refused = corpora._pieces_of(("folk", tmp_path, path))
-    assert [piece.meta["title"] for piece in pieces] == ["One"]
+def test_pieces_of_the_cache_are_made_once_and_cut_like_a_list(chorales, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus_files, "parse", lambda *_: (list(chorales), []))
+    load_corpus("bach-chorales", cache=tmp_path)
+    again = load_corpus("bach-chorales", cache=tmp_path)
+    assert again[-1] is again[len(again) - 1]
+    assert again[2:5] == again[np.int64(2) : 5] == chorales[2:5]
+    assert repr(again) == "Corpus('bach-chorales', 20 pieces)"
+    with pytest.raises(IndexError):
+        again[20]
+    with pytest.raises(ValueError, match="read-only"):
+        again[0].notes["pitch"] = 0
+
+
+def test_pieces_are_kept_in_memory_where_they_cannot_be_kept_on_disk(chorales, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus_files, "parse", lambda *_: (list(chorales), []))
+    (tmp_path / "file").touch()
+    with pytest.warns(UserWarning, match="parsed anew each time: set MUSICGEN_CACHE"):
+        assert list(load_corpus("bach-chorales", cache=tmp_path / "file")) == list(chorales)
+
+
+# What the files tell
+
+
+BOOK = """% a comment
+O:Europa, Schweiz, Oberwallis
+X:0007
+T:One; % or two
+M:none
+L:1/8
+K:A dor
+CDE (3FGA
+X:7
+T:Empty
+M:4/4
+K:C
+z4|
+X:8
+T:Waltz
+R:waltz
+C:A. Nonymous
+M:3/4
+L:1/4
+Q:1/4=90
+K:Gm
+G|GAB|G3|
+"""
+
+
+def tunes(folder, text, collection="airdsAirs"):
+    (folder / collection).mkdir()
+    (folder / collection / "book.abc").write_bytes(text.encode("latin-1"))
+    return corpus_files.parse_batch(corpus_files.units_of("folk", folder))
+
+
+def test_tunes_of_a_file_are_pieces_of_their_own(tmp_path):
+    (one, waltz), refused = tunes(tmp_path, BOOK)
     assert refused == [("airdsAirs/book.abc#2", "has no notes (choose another score)")]
+    assert dict(one.meta) == {
+        "title": "One;",
+        "source": "airdsAirs/book.abc#1",
+        "genre": "folk",
+        "corpus": "folk",
+        "collection": "Aird's Airs",
+        "region": "Europa, Schweiz, Oberwallis",
+        "key": "a minor",
+        "mode": "dorian",
+        "meter": "4/4 assumed",
+        "tempo": "120 quarters per minute assumed",
+    }
+    assert (waltz.meta["kind"], waltz.meta["composer"], waltz.meta["key"]) == ("waltz", "A. Nonymous", "g minor")
+    assert not {"tempo", "meter", "mode"} & set(waltz.meta)
+    assert waltz.timing.qpm == 90
+    assert [tuple(meter) for meter in waltz.timing.meters] == [(1.0, 3, 4)]  # after the pickup
+
+
+def test_essen_tells_the_tonic_and_the_notes_the_mode(tmp_path):
+    text = "X:1\nT:Caf\xe9\nM:4/4\nL:1/4\nK:G\nG_BdG|d_BAG|\nX:2\nT:Zwei\nM:4/4\nL:1/4\nK:G\nGBdG|dBAG|\n"
+    (minor, major), _ = tunes(tmp_path, text, "essenFolksong")
+    assert (minor.meta["key"], major.meta["key"]) == ("g minor", "G major")
+    assert minor.meta["title"] == "Caf\xe9"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("*G:mix\t*G:mix", {"key": "G major", "mode": "mixolydian"}),
+        ("*B-:", {"key": "Bb major"}),
+        ("*f#:\t*", {"key": "f# minor"}),
+        ("*E:phr", {"key": "e minor", "mode": "phrygian"}),
+        ("*clefG2", {}),
+    ],
+)
+def test_humdrum_tells_key_and_mode(line, told):
+    assert corpus_files._humdrum_key(f"**kern\n{line}\n4c\n") == told
+
+
+def test_voices_get_names_of_their_own():
+    rows = [(0, 1, 60, 80, 0), (0, 1, 64, 80, 1), (0, 1, 67, 80, 3), (0, 1, 48, 80, 4)]
+    names = ["Tenor", "Tenor", "silent", "", "Continuo"]
+    piece = corpus_files._voices(NoteSequence(rows, [Track(name) for name in names]))
+    assert [track.name for track in piece.tracks] == ["Tenor 1", "Tenor 2", "Voice", "Continuo"]
+    assert [track.program for track in piece.tracks] == [52, 52, 52, 6]
+    assert sorted(piece.notes[["pitch", "track"]].tolist()) == [(48, 3), (60, 0), (64, 1), (67, 2)]
+    with pytest.raises(InputError, match="one voice only"):
+        corpus_files._voices(NoteSequence(rows[:1], [Track("Tenor")]))
+    with pytest.raises(InputError, match="5 parts, not those of a string quartet"):
+        corpus_files._quartet(NoteSequence(rows, [Track(name) for name in names]))
+
+
+def test_what_music21_trips_over_costs_no_neighbour(tmp_path, monkeypatch):
+    import music21
+
+    real = music21.converter.parseData
+
+    def parse(text, **options):
+        if "Waltz" in text:
+            raise IndexError("pop from an empty list")
+        return real(text, **options)
+
+    monkeypatch.setattr(music21.converter, "parseData", parse)
+    pieces, refused = tunes(tmp_path, BOOK)
+    assert [piece.meta["title"] for piece in pieces] == ["One;"]
+    assert refused[1] == ("airdsAirs/book.abc#3", "music21 cannot read it: IndexError: pop from an empty list")
+
+
+@pytest.mark.parametrize("name", sorted(set(CORPORA) - {"bach-chorales"}))
+@pytest.mark.filterwarnings("ignore:.*could not be used:UserWarning")
+def test_every_corpus_tells_terms_and_what_its_pieces_are(name, tmp_path):
+    corpus = load_corpus(name, limit=2, cache=tmp_path)
+    assert f"\n{name} " in corpora.__doc__
+    assert "permission" in corpus.provenance["terms"]
+    assert len(corpus) == 2
+    for piece in corpus:
+        assert piece.meta["corpus"] == name
+        assert piece.meta["collection"]
+        assert piece.meta["genre"]
+        assert len({track.name for track in piece.tracks}) == len(piece.tracks)
+        assert (len(piece.tracks) > 1) == (name != "folk")
 
 
 def test_unknown_corpora_and_limits_are_refused():
-    with pytest.raises(InputError, match=r"no corpus 'bach' \(one of bach-chorales, folk\)"):
+    with pytest.raises(InputError, match=r"no corpus 'bach' \(one of bach-chorales, folk, .*trecento\)"):
         load_corpus("bach")
     with pytest.raises(InputError, match="limit must be at least 1"):
         load_corpus("folk", limit=0)

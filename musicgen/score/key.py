@@ -13,7 +13,7 @@ _MINOR_NAMES = ["c", "c#", "d", "eb", "e", "f", "f#", "g", "g#", "a", "bb", "b"]
 KEYS = [f"{name} major" for name in _MAJOR_NAMES] + [f"{name} minor" for name in _MINOR_NAMES]
 
 
-def estimate_key(sequence):
+def estimate_key(sequence, *, among=None):
     """Key by the Krumhansl-Schmuckler algorithm.
 
     The time that each pitch class sounds is correlated with how well it fits each of the 24 keys; drum tracks
@@ -22,6 +22,8 @@ def estimate_key(sequence):
     Parameters
     ----------
     sequence : NoteSequence
+    among : collection of str, optional
+        The keys to choose from, such as those of a tonic that is known. Default: all of `KEYS`.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def estimate_key(sequence):
     Raises
     ------
     InputError
-        If no pitched note sounds.
+        If no pitched note sounds, or `among` holds something else than keys.
 
     Examples
     --------
@@ -39,6 +41,7 @@ def estimate_key(sequence):
     >>> estimate_key(NoteSequence([(k, k + 1, pitch, 80, 0) for k, pitch in enumerate([67, 69, 71, 72, 74, 78, 79])]))
     'G major'
     """
+    allowed = np.ones(len(KEYS), bool) if among is None else _chosen(among)
     notes = sequence.notes
     pitched = notes[~np.array([track.drum for track in sequence.tracks], dtype=bool)[notes["track"]]]
     if not len(pitched):
@@ -47,4 +50,12 @@ def estimate_key(sequence):
     profiles = np.array([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
     profiles = profiles - profiles.mean(axis=1, keepdims=True)
     fits = profiles @ sounding / np.linalg.norm(profiles, axis=1)
-    return KEYS[int(np.argmax(fits))]
+    return KEYS[int(np.argmax(np.where(allowed, fits, -np.inf)))]
+
+
+def _chosen(among):
+    among = list(among)
+    unknown = [name for name in among if name not in KEYS]
+    if unknown or not among:
+        raise InputError(f"among must hold names of keys, not {unknown}", remedy=f"some of {', '.join(KEYS)}")
+    return np.isin(KEYS, among)
