@@ -2,12 +2,38 @@
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
 from . import __version__
 from .errors import InputError, MusicgenError
 from .files import check_place
+
+
+def _number(kind, holds, allowed):
+    """A type for argparse: what is no such number is wrong usage."""
+
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not holds(value):
+            raise argparse.ArgumentTypeError(f"must be {allowed}, not {text}")
+        return value
+
+    return parse
+
+
+_COUNT = _number(int, lambda value: value >= 1, "a whole number of at least 1")
+_WHOLE = _number(int, lambda value: value >= 0, "a whole number of at least 0")
+_POSITIVE = _number(float, lambda value: 0 < value < math.inf, "a number above 0")
+_MILLISECONDS = _number(float, lambda value: 0 <= value < math.inf, "a number of at least 0")
+_PROBABILITY = _number(float, lambda value: 0 < value <= 1, "above 0 and at most 1")
+_FRACTION = _number(float, lambda value: 0 <= value <= 1, "0 to 1")
+_SHARE = _number(float, lambda value: 0 <= value < 1, "at least 0 and less than 1")
+_TEMPERATURE = _number(float, lambda value: 0 <= value <= 100, "0 (argmax) to 100")
 
 
 def main(arguments=None):
@@ -63,13 +89,13 @@ def _add_transcribe(commands):
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="sound files or folders of them (GTZAN or any)")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the MIDI files and the manifest")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
+    where.add_argument("--workers", type=_WHOLE, metavar="N", help="processes (default: one per processor)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="do the work on a Dask cluster, as in tcp://host:8786")
-    parser.add_argument("--onset-threshold", type=float, default=0.5, metavar="P", help="default 0.5")
-    parser.add_argument("--frame-threshold", type=float, default=0.3, metavar="P", help="default 0.3")
-    parser.add_argument("--min-note-ms", type=float, default=127.7, metavar="MS", help="default 127.7")
+    parser.add_argument("--onset-threshold", type=_PROBABILITY, default=0.5, metavar="P", help="default 0.5")
+    parser.add_argument("--frame-threshold", type=_PROBABILITY, default=0.3, metavar="P", help="default 0.3")
+    parser.add_argument("--min-note-ms", type=_MILLISECONDS, default=127.7, metavar="MS", help="default 127.7")
     parser.add_argument(
-        "--fallback-bpm", type=float, metavar="BPM", help="tempo for recordings in which no beat is found"
+        "--fallback-bpm", type=_POSITIVE, metavar="BPM", help="tempo for recordings in which no beat is found"
     )
 
 
@@ -98,10 +124,20 @@ def _add_prepare(commands):
         commands, "prepare", _prepare, "encode pieces once, so that training reads them with flat memory"
     )
     parser.add_argument("data", metavar="DATA", help="folder of MIDI files, piano rolls (.mat), or a corpus")
-    parser.add_argument("--codec", default="events", metavar="NAME", help="events (default), frames, melody, ...")
-    parser.add_argument("--resolution", type=int, metavar="R", help="grid steps per quarter note (default 4)")
+    parser.add_argument(
+        "--codec", type=_codec, default="events", metavar="NAME", help="events (default), frames, melody, ..."
+    )
+    parser.add_argument("--resolution", type=_COUNT, metavar="R", help="grid steps per quarter note (default 4)")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the prepared pieces")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per processor)")
+    parser.add_argument("--workers", type=_WHOLE, metavar="N", help="processes (default: one per processor)")
+
+
+def _codec(name):
+    from .codecs import CODECS
+
+    if name not in CODECS:
+        raise argparse.ArgumentTypeError(f"there is no codec {name!r}, but {', '.join(CODECS)}")
+    return name
 
 
 def _prepare(options):
@@ -124,11 +160,12 @@ def _add_train(commands):
         help="folder of MIDI files, recordings or prepared pieces, piano rolls (.mat), or a corpus: bach-chorales",
     )
     parser.add_argument("--out", required=True, metavar="MODEL", help="folder for the trained composer")
-    parser.add_argument("--preset", default="small", help="tiny, small (default), base or large")
-    parser.add_argument("--epochs", type=int, default=50, help="at most (default 50)")
-    parser.add_argument("--minutes", type=float, help="stop after this time")
-    parser.add_argument("--held-out", type=_share, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
-    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    sizes = ["tiny", "small", "base", "large"]
+    parser.add_argument("--preset", choices=sizes, default="small", help="size of the composer (default small)")
+    parser.add_argument("--epochs", type=_COUNT, default=50, help="at most (default 50)")
+    parser.add_argument("--minutes", type=_POSITIVE, help="stop after this time")
+    parser.add_argument("--held-out", type=_SHARE, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
+    parser.add_argument("--seed", type=_WHOLE, default=0, help="default 0")
     parser.add_argument("--overwrite", action="store_true", help="replace the composer at MODEL")
 
 
@@ -172,15 +209,19 @@ def _add_compose(commands):
     parser = _command(commands, "compose", _compose, "compose pieces with a trained composer")
     parser.add_argument("model", metavar="MODEL", help="folder of a trained composer")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pieces")
-    parser.add_argument("-n", "--count", type=int, default=1, metavar="N", help="pieces (default 1)")
-    parser.add_argument("--bars", type=int, default=16, help="bars of each (default 16)")
+    parser.add_argument("-n", "--count", type=_COUNT, default=1, metavar="N", help="pieces (default 1)")
+    parser.add_argument("--bars", type=_COUNT, default=16, help="bars of each (default 16)")
     parser.add_argument("--genre", help="a label of the training data")
     parser.add_argument("--primer", metavar="FILE", help="MIDI file or score to continue")
-    parser.add_argument("--temperature", type=float, help="higher is bolder, 0 always takes the likeliest")
-    parser.add_argument("--top-k", type=int, metavar="K", help="keep the K likeliest tokens")
-    parser.add_argument("--top-p", type=float, metavar="P", help="keep the likeliest tokens that hold probability P")
-    parser.add_argument("--min-p", type=float, metavar="P", help="keep tokens at least P times as likely as the best")
-    parser.add_argument("--seed", type=int, help="the same seed gives the same notes (default: a fresh one)")
+    parser.add_argument("--temperature", type=_TEMPERATURE, help="higher is bolder, 0 always takes the likeliest")
+    parser.add_argument("--top-k", type=_COUNT, metavar="K", help="keep the K likeliest tokens")
+    parser.add_argument(
+        "--top-p", type=_PROBABILITY, metavar="P", help="keep the likeliest tokens that hold probability P"
+    )
+    parser.add_argument(
+        "--min-p", type=_FRACTION, metavar="P", help="keep tokens at least P times as likely as the best"
+    )
+    parser.add_argument("--seed", type=_WHOLE, help="the same seed gives the same notes (default: a fresh one)")
     parser.add_argument("--render", action="store_true", help="write audio too")
     parser.add_argument("--plot", action="store_true", help="write a picture too")
     parser.add_argument("--score", action="store_true", help="write MusicXML too")
@@ -281,8 +322,8 @@ def _add_demo(commands):
     parser = _command(commands, "demo", _demo, "walk the whole way once: recordings, notes, composer, new music")
     parser.add_argument("--audio", metavar="DIR", help="your recordings (default: a dozen Bach chorales, rendered)")
     parser.add_argument("--out", default="out/demo", metavar="DIR", help="default out/demo")
-    parser.add_argument("--minutes", type=float, default=2.5, help="training time at most (default 2.5)")
-    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    parser.add_argument("--minutes", type=_POSITIVE, default=2.5, help="training time at most (default 2.5)")
+    parser.add_argument("--seed", type=_WHOLE, default=0, help="default 0")
 
 
 def _demo(options):
@@ -293,13 +334,6 @@ def _demo(options):
 
 
 # ---- what several commands share
-
-
-def _share(text):
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 0 and less than 1, not {text}")
-    return value
 
 
 def _read_piece(path):

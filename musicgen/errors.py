@@ -61,7 +61,7 @@ _INSTALL = {
 }
 
 
-def missing_dependency(package, purpose):
+def missing_dependency(package, purpose, *, extra=None):
     """Build the error for an optional package that is not installed.
 
     Parameters
@@ -70,6 +70,8 @@ def missing_dependency(package, purpose):
         Import name.
     purpose : str
         What it is needed for, as in "transcribing audio".
+    extra : str, optional
+        The extra of musicgen to install, where several hold the package.
 
     Returns
     -------
@@ -80,5 +82,5 @@ def missing_dependency(package, purpose):
     >>> print(missing_dependency("music21", "writing scores"))
     writing scores needs music21, which is not installed. Install it with: pip install 'musicgen-midi[score]'
     """
-    line = _INSTALL[package]
+    line = _INSTALL[package] if extra is None else f"pip install 'musicgen-midi[{extra}]'"
     return MissingDependencyError(f"{purpose} needs {package}, which is not installed. Install it with: {line}")

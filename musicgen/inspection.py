@@ -40,7 +40,7 @@ def inspect(path):
     if path.is_dir() or path.suffix.lower() == ".mat" or (name in CORPORA and not path.exists()):
         return _data(name)
     if not path.exists():
-        raise InputError("is not there", path=path, remedy="check the name")
+        raise InputError("is not there", path=path, remedy=f"check the name; corpora are {', '.join(CORPORA)}")
     if path.suffix.lower() in MIDI_SUFFIXES:
         from .midi import read_midi
 
@@ -118,9 +118,9 @@ def _prepared(path):
 
 
 def _recordings(path):
-    from .transcription import find_recordings
+    from .datasets.sources import recordings_in
 
-    recordings = find_recordings(path)
+    recordings = recordings_in(path)
     genres = Counter(recording.genre for recording in recordings if recording.genre)
     facts = {"kind": "recordings", "recordings": len(recordings), "genres": dict(genres)}
     facts["with beats"] = sum(recording.beats is not None for recording in recordings)

@@ -105,8 +105,8 @@ class Timing:
         -------
         Timing
         """
-        if not (np.isfinite(bpm) and bpm > 0):
-            raise InputError(f"bpm must be a positive number, not {bpm}")
+        if not (isinstance(bpm, int | float | np.number) and np.isfinite(bpm) and bpm > 0):
+            raise InputError(f"bpm must be a positive number, not {bpm!r}")
         if quarters_per_beat is None:
             quarters_per_beat = natural_quarters_per_beat(*meter)
         return cls([start, start + 60.0 / bpm], quarters_per_beat, (Meter(0.0, *meter),))

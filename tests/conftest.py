@@ -11,6 +11,18 @@ settings.load_profile("musicgen")
 
 
 @pytest.fixture(scope="session")
+def librosa():
+    """The package, loaded under the lock of all processes: two that compile its cache at once can crash."""
+    from musicgen.beats import _loaded_librosa
+    from musicgen.errors import MissingDependencyError
+
+    try:
+        return _loaded_librosa()
+    except MissingDependencyError:
+        pytest.skip("librosa is not installed")
+
+
+@pytest.fixture(scope="session")
 def data_folder():
     """Folder of recordings for local measurement; the test is skipped where there is none."""
     folder = os.environ.get("MUSICGEN_DATA")

@@ -31,6 +31,7 @@ def way(tmp_path_factory):
     assert status == 1, "the broken recording must show in the exit status"
     command = ["train", "lstm", str(folder / "notes"), "--out", str(folder / "model"), "--preset", "tiny"]
     assert main([*command, "--epochs", "2", "--held-out", "0.34"]) == 0
+    (folder / "empty").mkdir()
     return folder
 
 
@@ -99,16 +100,17 @@ def test_info_of_recordings(way, capsys):
 @pytest.mark.parametrize(
     ("arguments", "reasons"),
     [
-        (["train", "lstm", "{way}/nowhere", "--out", "{way}/new"], ["nowhere", "is no folder", "bach-chorales"]),
+        (["train", "lstm", "{way}/nowhere", "--out", "{way}/new"], ["nowhere", "does not exist", "bach-chorales"]),
         (["train", "lstm", "{way}/notes", "--out", "{way}/model"], ["is there already", "--overwrite"]),
         (["compose", "{way}/notes", "--out", "{way}/new"], ["notes", "config.json"]),
         (["compose", "{way}/model", "--out", "{way}/new", "--genre", "polka"], ["polka", "calm, wild"]),
-        (["compose", "{way}/model", "--out", "{way}/new", "--temperature", "-1"], ["temperature", "0 (argmax)"]),
-        (["compose", "{way}/model", "--out", "{way}/new", "--seed", "-1"], ["seed must be a whole number"]),
         (["train", "lstm", "{way}/notes", "--out", "{way}/audio/calm/broken.wav/m"], ["cannot be written", "m"]),
-        (["train", "lstm", "{way}/notes", "--out", "{way}/new", "--epochs", "0"], ["epochs must be"]),
+        (["train", "lstm", "{way}/empty", "--out", "{way}/new"], ["neither MIDI files nor recordings", ".mid"]),
+        (["prepare", "{way}/empty", "--out", "{way}/new"], ["neither MIDI files nor recordings", ".wav"]),
+        (["info", "{way}/empty"], ["neither MIDI files nor recordings", ".mid"]),
+        (["transcribe", "{way}/no", "{way}/none", "--out", "{way}/new"], ["no, ", "none: does not exist"]),
         (["transcribe", "{way}/audio", "--out", "{way}/audio/calm/broken.wav"], ["broken.wav", "cannot be written"]),
-        (["info", "{way}/nothing.mid"], ["nothing.mid", "is not there"]),
+        (["info", "{way}/nothing.mid"], ["nothing.mid", "is not there", "folk"]),
         (["transcribe", "{way}/model", "--out", "{way}/new"], ["holds no recordings"]),
         (["demo", "--audio", "{way}/audio", "--out", "{way}/notes"], ["holds no demo", "--out"]),
         (["demo", "--audio", "{way}/audio", "--out", "{way}"], ["lie inside it", "--out"]),
@@ -123,8 +125,35 @@ def test_refusals_name_file_reason_and_remedy(way, capsys, arguments, reasons):
     assert not (way / "new").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["train", "lstm"], ["compose", "m", "--out", "d", "-n", "two"]])
-def test_wrong_usage_is_status_2(arguments):
+WRONG = {
+    "transcribe a --out d": [
+        *("--workers -1", "--onset-threshold 0", "--frame-threshold 1.1", "--min-note-ms -1", "--fallback-bpm 0"),
+        "--workers 1 --scheduler tcp://host:1",
+    ],
+    "prepare a --out d": ["--codec songs", "--resolution 0", "--workers two"],
+    "train lstm a --out d": [
+        *("--preset huge", "--epochs 0", "--minutes -3", "--minutes nan", "--held-out 1", "--seed -1"),
+        "--minutes inf",
+    ],
+    "compose m --out d": [
+        *("-n two", "-n 0", "--bars 0", "--temperature -1", "--temperature hot", "--top-k 0", "--top-p 0"),
+        *("--min-p 1.5", "--seed -1"),
+    ],
+    "render a --out d": ["--format mp3"],
+    "demo": ["--minutes 0", "--seed -1"],
+}
+
+
+@pytest.mark.parametrize(
+    "line", ["", "sing", "train lstm", *(f"{command} {value}" for command in WRONG for value in WRONG[command])]
+)
+def test_wrong_usage_is_status_2(line, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stop:
-        main(arguments)
+        main(line.split())
     assert stop.value.code == 2
+    message = capsys.readouterr().err
+    option = next((word for word in line.split() if word.startswith("-") and word != "--out"), "error")
+    assert option in message
+    assert "parse" not in message
+    assert not list(tmp_path.iterdir())

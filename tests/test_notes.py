@@ -117,3 +117,10 @@ def test_a_bar_of_six_eight_has_two_beats():
 def test_broken_timings_are_refused(arguments, reason):
     with pytest.raises(InputError, match=reason):
         Timing(*arguments)
+
+
+@pytest.mark.parametrize("bpm", ["fast", None, [120.0], 0, -3.0, np.nan, np.inf])
+def test_a_tempo_that_is_no_positive_number_is_refused(bpm):
+    with pytest.raises(InputError, match="bpm must be a positive number, not"):
+        Timing.regular(bpm=bpm)
+    assert Timing.regular(np.float32(90)).bpm == pytest.approx(90)

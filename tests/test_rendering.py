@@ -95,8 +95,7 @@ def test_an_onset_lands_within_10_ms(backend, start, program, pitch):
 
 
 @pytest.mark.slow
-def test_every_onset_of_a_scale_is_detected_in_place(backend):
-    librosa = pytest.importorskip("librosa")
+def test_every_onset_of_a_scale_is_detected_in_place(backend, librosa):
     piece = scale(program=11)
     audio = render(piece, sample_rate=RATE, backend=backend).mean(axis=0)
     found = librosa.onset.onset_detect(y=audio, sr=RATE, hop_length=64, units="time", backtrack=True)

@@ -52,10 +52,9 @@ def tune(tmp_path_factory):
     ],
 )
 @pytest.mark.parametrize("channels", [1, 2, 6])
-def test_formats_depths_and_channels_read_as_librosa_does(tmp_path, suffix, subtype, channels):
+def test_formats_depths_and_channels_read_as_librosa_does(tmp_path, librosa, suffix, subtype, channels):
     if suffix == ".mp3" and channels > 2:
         pytest.skip("MP3 holds at most two channels")
-    librosa = pytest.importorskip("librosa")
     path = tmp_path / f"a{suffix}"
     sound = np.random.default_rng(channels).uniform(-0.5, 0.5, (5000, channels))
     soundfile.write(path, sound, 44100, subtype=subtype)
@@ -70,8 +69,7 @@ def test_formats_depths_and_channels_read_as_librosa_does(tmp_path, suffix, subt
 
 
 @pytest.mark.parametrize("own_rate", [8000, 11025, 22050, 32000, 48000, 96000])
-def test_any_rate_is_resampled_as_librosa_does(tmp_path, own_rate):
-    librosa = pytest.importorskip("librosa")
+def test_any_rate_is_resampled_as_librosa_does(tmp_path, librosa, own_rate):
     path = tmp_path / "a.wav"
     soundfile.write(path, melody((60,), sample_rate=own_rate), own_rate, subtype="FLOAT")
     audio, _ = read_audio(path, sample_rate=RATE)
@@ -100,6 +98,22 @@ def test_files_that_are_no_audio_are_refused(tmp_path, suffix):
         assert caught.value.remedy
     with pytest.raises(InputError, match="is empty"):
         read_audio(damaged(tmp_path, f"empty{suffix}", b""))
+
+
+def test_a_damaged_mp3_is_refused_without_the_decoders_own_words(tmp_path, capfd):
+    data = bytearray(sound_bytes(tmp_path, ".mp3"))
+    data[1500:] = np.random.default_rng(0).bytes(len(data) - 1500)
+    with pytest.raises(InputError, match=r"bad\.mp3: cannot be decoded"):
+        read_audio(damaged(tmp_path, "bad.mp3", data))
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
+
+
+def test_missing_soundfile_names_the_extra_for_transcribing(tmp_path, monkeypatch):
+    path = damaged(tmp_path, "a.wav", b"any")
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'musicgen-midi\[transcription\]'"):
+        read_audio(path)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".au", ".aiff"])
@@ -472,9 +486,15 @@ def test_torn_manifest_is_mended_and_a_foreign_one_refused(collection, tmp_path)
 def test_nothing_to_transcribe_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no recordings"):
         transcribe_folder(tmp_path, tmp_path / "out")
-    report = transcribe_folder([tmp_path / "gone.wav"], tmp_path / "out", workers=0, progress=False)
-    assert report.refused == [
-        (tmp_path / "gone.wav", "cannot be read: No such file or directory (check name and rights)")
+    gone = tmp_path / "gone.wav"
+    with pytest.raises(InputError, match=r"gone\.wav: does not exist"):
+        transcribe_folder([gone], tmp_path / "out", progress=False)
+    assert not list(tmp_path.iterdir()), "nothing is made of nothing"
+    empty = damaged(tmp_path, "empty.wav", b"")
+    report = transcribe_folder([gone, empty], tmp_path / "out", workers=0, progress=False)
+    assert sorted(report.refused) == [
+        (empty, "is empty (0 bytes) (get a complete copy)"),
+        (gone, "cannot be read: No such file or directory (check name and rights)"),
     ]
 
 

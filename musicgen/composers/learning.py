@@ -2,7 +2,7 @@
 
 import os
 
-from ..datasets.prepared import PreparedPieces
+from ..datasets.prepared import PreparedPieces, is_prepared
 from ..errors import InputError
 from .base import checked_sequences
 
@@ -23,6 +23,12 @@ def pieces_to_learn(given, argument="sequences"):
         If there are none, or one is something else.
     """
     if isinstance(given, (str, os.PathLike)):
+        if not is_prepared(given):
+            raise InputError(
+                "is no folder of prepared pieces",
+                path=given,
+                remedy="give load_folder of a folder of MIDI files, or encode it first with: musicgen prepare",
+            )
         given = PreparedPieces(given)
     if not isinstance(given, PreparedPieces):
         return checked_sequences(given, argument)

@@ -163,9 +163,10 @@ def _chosen(piece, parts, tracks):
 
 
 def _chorale(piece):
-    names = [track.name for track in piece.tracks]
+    names = [" ".join(track.name.split()[:1]) for track in piece.tracks]  # "Soprano Oboe 1" is one part
     if any(names.count(voice) != 1 for voice in _VOICES):
-        raise InputError(f"has parts {', '.join(names)}, not one each of {', '.join(_VOICES)}")
+        parts = ", ".join(" ".join(track.name.split()) for track in piece.tracks)
+        raise InputError(f"has parts {parts}, not one each of {', '.join(_VOICES)}")
     return _chosen(piece, [names.index(voice) for voice in _VOICES], [Track(voice, _CHOIR) for voice in _VOICES])
 
 

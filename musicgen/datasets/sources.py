@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
+from ..notes import MIDI_SUFFIXES
 from .corpora import CORPORA, load_corpus
 from .folder import load_folder
 from .polyphonic import load_polyphonic
@@ -48,7 +49,8 @@ def load_data(source, *, notes=None, workers=None, progress=True):
         return _used(source, load_polyphonic(path))
     if not path.is_dir():
         known = ", ".join(CORPORA)
-        raise InputError("is no folder", path=path, remedy=f"give a folder, or a corpus: {known}")
+        reason = "is no folder" if path.exists() else "does not exist"
+        raise InputError(reason, path=path, remedy=f"give a folder, or a corpus: {known}")
     try:
         folder = load_folder(path)
     except InputError:
@@ -56,10 +58,29 @@ def load_data(source, *, notes=None, workers=None, progress=True):
     return _used(path, folder)
 
 
-def _transcribed(path, notes, workers, progress):
-    from ..transcription import find_recordings, transcribe_folder
+def recordings_in(path):
+    """Recordings of a folder without MIDI files, see `transcription.find_recordings`.
 
-    find_recordings(path)
+    Raises
+    ------
+    InputError
+        If it holds none either.
+    """
+    from ..transcription.recordings import RECORDING_SUFFIXES, find_recordings
+
+    try:
+        return find_recordings(path)
+    except InputError as error:
+        known = " ".join((*MIDI_SUFFIXES, *RECORDING_SUFFIXES))
+        raise InputError(
+            "holds neither MIDI files nor recordings", path=path, remedy=f"give a folder with files {known}"
+        ) from error
+
+
+def _transcribed(path, notes, workers, progress):
+    from ..transcription import transcribe_folder
+
+    recordings_in(path)
     if notes is None:
         raise InputError(
             "holds recordings, not notes", path=path, remedy=f"first: musicgen transcribe {path} --out NOTES"

@@ -207,7 +207,11 @@ def _sequence_from(score, hanging, drop_faulty):
     faults = {"without an end": hanging, "without length": int(flat.sum())}
     if any(faults.values()) and not drop_faulty:
         what = " and ".join(f"{n} note{'s' * (n > 1)} {fault}" for fault, n in faults.items() if n)
-        raise InputError(f"has {what}", remedy="repair it, or leave them out with read_midi(path, drop_faulty=True)")
+        raise InputError(
+            f"has {what}",
+            remedy="open it in a sequencer or notation program and save it anew "
+            "(in Python, read_midi(path, drop_faulty=True) leaves such notes out)",
+        )
     notes, ends = notes[~flat], ends[~flat]
     if not len(notes):
         raise InputError("has no notes", remedy="choose another file")

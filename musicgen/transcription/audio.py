@@ -146,9 +146,10 @@ def _opened(path, allow_truncated):
     try:
         import soundfile
     except ImportError as error:
-        raise missing_dependency("soundfile", "reading audio") from error
+        raise missing_dependency("soundfile", "reading audio", extra="transcription") from error
     try:
-        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)  # names that are not UTF-8
+        with _decoder_silenced():
+            file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)  # names that are not UTF-8
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: asked for the rate of headerless files
         with _opened_by_ffmpeg(path, error) as source:
             yield source
@@ -173,7 +174,8 @@ class _Soundfile:
         held, length = 0, -1 if seconds is None else int(seconds * self.sample_rate)
         while True:
             try:
-                block = self._file.read(length, dtype="float32", always_2d=True).T
+                with _decoder_silenced():
+                    block = self._file.read(length, dtype="float32", always_2d=True).T
             except soundfile.SoundFileError as error:
                 raise InputError(
                     f"cannot be decoded: {error}", path=self._path, remedy="get a complete copy"
@@ -185,6 +187,26 @@ class _Soundfile:
                 break
             yield _checked_samples(self._path, block)
         _check_any(self._path, held)
+
+
+@contextlib.contextmanager
+def _decoder_silenced():
+    """Nothing of what libsndfile's MP3 decoder has to say of a damaged file on standard error, past Python.
+
+    What is wrong with the file, the error tells.
+    """
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a process without standard error
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 class _FFmpeg:
@@ -251,7 +273,8 @@ def _check_complete(path, file, held):
     raise InputError(
         f"is truncated: it holds {part:.1%} of the audio that its header promises",
         path=path,
-        remedy="get a complete copy, or read it with allow_truncated=True",
+        remedy="get a complete copy, or export what is there of it to a new file "
+        "(in Python, read_audio(path, allow_truncated=True) reads it as it is)",
     )
 
 

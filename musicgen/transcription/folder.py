@@ -77,6 +77,9 @@ def transcribe_folder(paths, out, *, workers=None, scheduler=None, progress=True
         "fallback_bpm": None if fallback_bpm is None else float(fallback_bpm),
         "transcriber": transcriber_version(),
     }
+    if not any(recording.path.exists() for recording in recordings):  # nothing is made of nothing
+        names = ", ".join(str(recording.path) for recording in recordings)
+        raise InputError("does not exist", path=names, remedy="check the name")
     report, names = TranscriptionReport(Path(out)), midi_names(recordings)
     with locked(out):
         remove_temporaries(out, _WRITTEN_SUFFIXES)

@@ -269,7 +269,8 @@ def _tracked_timing(audio, fallback_bpm):
         return _Given(audio.estimate_beats(), "tracked by librosa")
     except InputError as error:
         if fallback_bpm is None:
-            raise InputError(error.reason, remedy="give beats, or fallback_bpm for an even tempo") from error
+            remedy = "give its beats, or an even tempo: fallback_bpm (--fallback-bpm)"
+            raise InputError(error.reason, remedy=remedy) from error
     return _Given(Timing.regular(fallback_bpm), f"none found: an even {fallback_bpm:g} bpm was asked for")
 
 
