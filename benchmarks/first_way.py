@@ -153,7 +153,7 @@ def masked_nats(composer, pieces):
     tokens = np.zeros((len(streams), max(map(len, streams))), np.int32)
     for row, stream in enumerate(streams):
         tokens[row, : len(stream)] = stream
-    logits = composer.model.predict(tokens, verbose=0).astype(np.float64)
+    logits = composer.network.predict(tokens, verbose=0).astype(np.float64)
     return np.concatenate([allowed_nats(composer.codec, *pair) for pair in zip(streams, logits, strict=True)])
 
 

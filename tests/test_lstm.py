@@ -21,7 +21,7 @@ def composer():
 def test_nll_equals_the_training_network_on_whole_pieces(composer):
     for piece, nats in zip(TUNES[6:], composer.nll(TUNES[6:]), strict=True):
         tokens = composer.codec.encode(piece)
-        logits = np.asarray(composer.model(tokens[None, :-1]))[0].astype(np.float64)
+        logits = np.asarray(composer.network(tokens[None, :-1]))[0].astype(np.float64)
         logits -= np.log(np.sum(np.exp(logits - logits.max(1, keepdims=True)), 1, keepdims=True)) + logits.max(
             1, keepdims=True
         )

@@ -1,6 +1,7 @@
 """What all codecs share: their settings as JSON, token names, checks of arguments."""
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from ..errors import InputError
 from ..notes import Track
 
 DEFAULT_VELOCITY = 80  # of decoded notes, where a codec leaves velocity out
+_GROUP_ENDS = ("Bar", "Position", "End", "BOS")  # token kinds behind which another place in time begins
 
 
 class Codec:
@@ -53,6 +55,22 @@ class Codec:
         return f"{type(self).__name__}({arguments})"
 
 
+class PitchTable(NamedTuple):
+    """What tokens say of pitch, in the order of their ids, for networks that think in intervals."""
+
+    #: Of a pitch token its pitch, counted from the codec's lowest; -1 of every other token. Pitch tokens are
+    #: consecutive and rise.
+    pitches: tuple
+    #: Whether a token ends the group of pitches that are written at one place in time.
+    closes: tuple
+    #: Of a token that chooses a track its number, else -1.
+    tracks: tuple
+    #: Token that stands before a piece; it may come after all tokens that can be predicted.
+    start: int
+    #: Number of tokens that can be predicted.
+    outputs: int
+
+
 class TokenCodec(Codec):
     """A codec whose arrays are lists of tokens: `vocabulary` holds the token names, such as `Pitch_60`, by id."""
 
@@ -67,6 +85,21 @@ class TokenCodec(Codec):
     def names(self, tokens):
         """Token names, such as `Pitch_60`, of token ids."""
         return [self.vocabulary[token] for token in np.asarray(tokens).ravel()]
+
+    def pitch_table(self):
+        """The `PitchTable` of the vocabulary, as the names of the tokens tell it."""
+        kinds, _, values = zip(*(name.partition("_") for name in self.vocabulary), strict=True)
+        pitches = [int(value) if kind == "Pitch" else -1 for kind, value in zip(kinds, values, strict=True)]
+        lowest = min(pitch for pitch in pitches if pitch >= 0)
+        tracks = [int(value) if kind == "Track" else -1 for kind, value in zip(kinds, values, strict=True)]
+        known = "BOS" in kinds
+        return PitchTable(
+            pitches=tuple(max(pitch - lowest, -1) for pitch in pitches) + (() if known else (-1,)),
+            closes=tuple(kind in _GROUP_ENDS for kind in kinds) + (() if known else (True,)),
+            tracks=tuple(tracks) + (() if known else (-1,)),
+            start=kinds.index("BOS") if known else len(kinds),
+            outputs=len(kinds),
+        )
 
     def allowed_next(self, tokens):
         """Which tokens may follow a prefix: bool, shape (vocab_size,)."""

@@ -34,18 +34,24 @@ class LSTMLayer(keras.layers.Layer):
         )
         self.bias = self.add_weight(shape=(width,), initializer=_open_forget_gates, name="bias")
 
-    def call(self, inputs):
-        """Hidden states, float32 of shape (batch, time, units), for inputs of shape (batch, time, features)."""
+    def call(self, inputs, keep=None):
+        """Hidden states of shape (batch, time, units) for inputs of shape (batch, time, features).
+
+        Where `keep`, float32 of shape (batch, time), is 0, the layer forgets all before that step.
+        """
+        keep = ops.ones(ops.shape(inputs)[:2]) if keep is None else keep
+        keep = ops.expand_dims(ops.cast(ops.transpose(keep), inputs.dtype), -1)  # (time, batch, 1)
         projected = ops.transpose(ops.matmul(inputs, self.kernel) + self.bias, (1, 0, 2))  # (time, batch, 4 * units)
         recurrent_kernel = ops.convert_to_tensor(self.recurrent_kernel)
         zeros = ops.zeros((ops.shape(inputs)[0], self.units), dtype=projected.dtype)
 
-        def step(carry, gates):
+        def step(carry, inputs):
             hidden, cell = carry
-            hidden, cell = lstm_gates(gates + ops.matmul(hidden, recurrent_kernel), cell)
+            gates, kept = inputs
+            hidden, cell = lstm_gates(gates + ops.matmul(hidden * kept, recurrent_kernel), cell * kept)
             return (hidden, cell), hidden
 
-        _, hidden = scan(step, (zeros, zeros), projected)
+        _, hidden = scan(step, (zeros, zeros), (projected, keep))
         return ops.transpose(hidden, (1, 0, 2))
 
     def compute_output_shape(self, shape):

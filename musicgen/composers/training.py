@@ -5,6 +5,8 @@ import time
 
 import keras
 
+from .backend import to_numpy
+
 
 class TimeLimit(keras.callbacks.Callback):
     """Stop after the epoch in which a number of minutes is up."""
@@ -19,6 +21,33 @@ class TimeLimit(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if time.monotonic() >= self._end:
             self.model.stop_training = True
+
+
+class WeightAverage(keras.callbacks.Callback):
+    """Moving average of a network's weights over epochs (Polyak and Juditsky 1992): steadier than the last ones.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+    kept : float
+        Share of the old average that is kept at the end of each epoch. As long as there are few, all count equally.
+    """
+
+    def __init__(self, network, kept):
+        super().__init__()
+        self.network, self.kept = network, kept
+        self._epochs, self._average = 0, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = to_numpy({name: variable.value for name, variable in self.network.named_variables().items()})
+        self._epochs += 1
+        kept = min(self.kept, 1 - 1 / self._epochs)
+        before = self._average or now
+        self._average = {name: kept * before[name] + (1 - kept) * now[name] for name in now}
+
+    def weights(self):
+        """The average as NumPy arrays by name, as `RecurrentNetwork.step` takes them."""
+        return dict(self._average)
 
 
 class ProgressBar(keras.callbacks.Callback):

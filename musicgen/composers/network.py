@@ -1,0 +1,250 @@
+"""The recurrent network of every token composer: it reads tokens, remembers pitches, and speaks in intervals.
+
+Beside the token itself each step is given what sounded last: the pitches of the open group (those written at the
+same place in time), of the two groups before it, and the last pitch of the current track (`PitchMemory`). A head over
+intervals looks at the surroundings of every pitch in that memory through the same filters and adds to the pitch's
+score what the recurrent layers make of them: what is learned in one key or register holds in all, and small data, of
+which there is never enough, goes further. Tying the pitches follows Johnson ("Generating polyphonic music using tied
+parallel networks", 2017).
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from .backend import scan
+from .recurrent import LSTMLayer, lstm_gates
+
+EMBEDDING_SPREAD = 0.3
+HEARD = 12  # semitones around the last pitch in which the network is given the pitches before
+ROWS = 4  # of the memory: open group, the one before, the one before that, last pitch of the track
+
+
+class PitchMemory:
+    """What sounded last, as one-hot rows that every token moves on.
+
+    Parameters
+    ----------
+    table : PitchTable
+        Which tokens are pitches, close a group, choose a track: see `codecs.base`.
+    """
+
+    def __init__(self, table):
+        self.pitches = max(table.pitches) + 1
+        self.tracks = max(max(table.tracks) + 1, 1)
+        self.start = table.start
+        self._pitch = np.array(table.pitches, np.int32)
+        self._one_hot = np.eye(self.pitches, dtype=np.float32)[self._pitch] * (self._pitch >= 0)[:, None]
+        self._closes = np.array(table.closes, bool)
+        self._track = np.array(table.tracks, np.int32)
+        self.first = int(np.argmax(self._pitch >= 0))  # token of pitch 0; the others follow it
+
+    def initial(self, batch):
+        """Memory before the first token: groups (batch, 3, pitches), last pitch of each track, current track."""
+        groups = ops.zeros((batch, ROWS - 1, self.pitches), dtype="float32")
+        return groups, ops.full((batch, self.tracks), -1, dtype="int32"), ops.zeros((batch,), dtype="int32")
+
+    def advance(self, memory, tokens):
+        """Memory after one more token per stream, tokens being int32 of shape (batch,)."""
+        groups, last, track = memory
+        pitch, chosen = ops.take(self._pitch, tokens), ops.take(self._track, tokens)
+        track = ops.where(chosen >= 0, chosen, track)
+        here = ops.arange(self.tracks, dtype="int32")[None] == ops.expand_dims(track, 1)
+        last = ops.where(here & ops.expand_dims(pitch >= 0, 1), ops.expand_dims(pitch, 1), last)
+        opened = groups[:, :1] + ops.expand_dims(ops.take(self._one_hot, tokens, axis=0), 1)
+        closed = ops.concatenate([ops.zeros_like(opened), groups[:, :2]], axis=1)
+        opened = ops.concatenate([opened, groups[:, 1:]], axis=1)
+        groups = ops.where(_column(ops.take(self._closes, tokens), 2), closed, opened)
+        again = tokens == self.start
+        return (
+            ops.where(_column(again, 2), 0.0, groups),
+            ops.where(_column(again, 1), -1, last),
+            ops.where(again, 0, track),
+        )
+
+    def rows(self, memory):
+        """The memory as float32 of shape (batch, ROWS, pitches)."""
+        groups, last, track = memory
+        pitch = ops.take_along_axis(last, ops.expand_dims(track, 1), axis=1)  # (batch, 1)
+        return ops.concatenate([groups, ops.one_hot(pitch, self.pitches, dtype="float32")], axis=1)
+
+    def over(self, tokens):
+        """The rows after every token: float32, (batch, time, ROWS, pitches), for tokens (batch, time)."""
+
+        def step(memory, token):
+            memory = self.advance(memory, token)
+            return memory, self.rows(memory)
+
+        _, rows = scan(step, self.initial(ops.shape(tokens)[0]), ops.transpose(tokens))
+        return ops.stop_gradient(ops.transpose(rows, (1, 0, 2, 3)))
+
+
+class RecurrentNetwork(keras.Model):
+    """Embedding and memory, recurrent layers, scores of the next token.
+
+    Every layer speaks to the scores, so that the embedding learns what follows what at once.
+
+    Parameters
+    ----------
+    table : PitchTable
+        What the codec's tokens mean.
+    embedding, units, layers : int
+        Width of the token embedding and of each recurrent layer, and number of these.
+    dropout : float
+        Share of activations dropped between layers while training.
+    input_dropout : float
+        The same for what the first layer is given.
+    reach : int
+        Largest interval, in semitones, that the head over intervals sees.
+    filters : int
+        Patterns of intervals that it knows; 0 leaves the head out.
+    rising : bool
+        Whether pitches of a group only rise, as in `frames`: lower ones get no probability then.
+    seed : int
+        Of the initial weights and of dropout.
+    """
+
+    def __init__(
+        self,
+        table,
+        *,
+        embedding,
+        units,
+        layers,
+        dropout,
+        input_dropout=0.0,
+        reach=24,
+        filters=48,
+        rising=False,
+        seed=0,
+    ):
+        super().__init__(name="recurrent_network")
+        self.memory, self.units, self.filters, self.rising = PitchMemory(table), units, filters, rising
+        self._behind = table.outputs - self.memory.first - self.memory.pitches  # tokens after the pitches
+        spread = keras.initializers.RandomNormal(stddev=EMBEDDING_SPREAD, seed=seed)
+        self.embedding = keras.layers.Embedding(
+            len(table.pitches), embedding, embeddings_initializer=spread, name="embedding"
+        )
+        self.lstms = [LSTMLayer(units, seed=seed + 10 * n, name=f"lstm_{n}") for n in range(1, layers + 1)]
+        rates = [input_dropout, *[dropout] * layers]
+        self.dropouts = [keras.layers.Dropout(rate, seed=seed + n) for n, rate in enumerate(rates)]
+        glorot = keras.initializers.GlorotUniform(seed=seed + 5)
+        self.head = keras.layers.Dense(table.outputs, kernel_initializer=glorot, name="logits")
+        if filters:
+            spread = keras.initializers.HeNormal(seed=seed + 6)
+            shape = {"filters": filters, "kernel_size": 2 * reach + 1, "padding": "same", "activation": "relu"}
+            self.patterns = keras.layers.Conv1D(**shape, kernel_initializer=spread, name="patterns")
+            self.interest = keras.layers.Dense(filters, kernel_initializer="zeros", name="interest")
+        self(np.full((1, 2), table.start, np.int32))
+
+    def call(self, tokens, training=False):
+        """Scores of the next token: float32, (batch, time, outputs), for tokens (batch, time)."""
+        rows = self.memory.over(tokens)
+        keep = ops.cast(tokens != self.memory.start, "float32")  # a piece begins with nothing remembered
+        signal = _given(self.embedding(tokens), rows)
+        outputs = []
+        for dropout, lstm in zip(self.dropouts, [None, *self.lstms], strict=True):
+            signal = dropout(signal if lstm is None else lstm(signal, keep), training=training)
+            outputs.append(signal)  # (batch, time, features)
+        hidden = ops.concatenate(outputs, axis=-1)
+        logits = self.head(hidden)
+        if self.filters:
+            shape = ops.shape(rows)
+            seen = ops.reshape(ops.transpose(rows, (0, 1, 3, 2)), (shape[0] * shape[1], shape[3], ROWS))
+            patterns = ops.reshape(self.patterns(seen), (*shape[:2], shape[3], self.filters))
+            logits = self._with_intervals(logits, patterns, self.interest(hidden))
+        return self._masked(logits, rows)
+
+    def named_variables(self):
+        """Variables by the names under which they are saved."""
+        named = {"embedding": self.embedding.embeddings}
+        for layer in self.lstms:
+            parts = ("kernel", "recurrent_kernel", "bias")
+            named |= {f"{layer.name}.{part}": getattr(layer, part) for part in parts}
+        for layer in (self.head, *((self.patterns, self.interest) if self.filters else ())):
+            named |= {f"{layer.name}.{part}": getattr(layer, part) for part in ("kernel", "bias")}
+        return named
+
+    # ---- one step at a time, for composing and for exact likelihoods
+
+    def step_weights(self):
+        """First argument of `step`: the weights as tensors."""
+        return {name: ops.convert_to_tensor(variable) for name, variable in self.named_variables().items()}
+
+    def initial_carry(self, batch):
+        """State before the first token: (memory, ((hidden, cell), ...)), all with leading axis `batch`."""
+        zeros = ops.zeros((batch, self.units), dtype="float32")
+        return self.memory.initial(batch), tuple((zeros, zeros) for _ in self.lstms)
+
+    def step(self, weights, tokens, carry):
+        """One step for a batch of streams; a pure function.
+
+        Parameters
+        ----------
+        weights : dict
+            From `step_weights`.
+        tokens : int32, shape (batch,)
+        carry : nested arrays
+            From `initial_carry` or the step before.
+
+        Returns
+        -------
+        logits : float32, shape (batch, outputs)
+        carry : as given
+        """
+        memory, states = carry
+        memory = self.memory.advance(memory, tokens)
+        rows = self.memory.rows(memory)
+        keep = _column(ops.cast(tokens != self.memory.start, "float32"), 1)
+        signal = _given(ops.take(weights["embedding"], tokens, axis=0), rows)
+        outputs, after = [signal], []
+        for layer, (hidden, cell) in zip(self.lstms, states, strict=True):
+            kernel, recurrent_kernel, bias = (
+                weights[f"{layer.name}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")
+            )
+            gates = ops.matmul(signal, kernel) + ops.matmul(hidden * keep, recurrent_kernel) + bias
+            signal, cell = lstm_gates(gates, cell * keep)
+            outputs.append(signal)
+            after.append((signal, cell))
+        hidden = ops.concatenate(outputs, axis=-1)
+        logits = ops.matmul(hidden, weights["logits.kernel"]) + weights["logits.bias"]
+        if self.filters:
+            patterns = ops.conv(ops.transpose(rows, (0, 2, 1)), weights["patterns.kernel"], padding="same")
+            patterns = ops.relu(patterns + weights["patterns.bias"])  # (batch, pitches, filters)
+            interest = ops.matmul(hidden, weights["interest.kernel"]) + weights["interest.bias"]
+            logits = self._with_intervals(logits, patterns, interest)
+        return self._masked(logits, rows), (memory, tuple(after))
+
+    def _with_intervals(self, logits, patterns, interest):
+        """Logits (..., outputs) and, added to those of pitches, interest (..., filters) in patterns around them."""
+        said = ops.matmul(patterns, ops.expand_dims(interest, -1))[..., 0]  # (..., pitches)
+        return logits + self._over_tokens(said)
+
+    def _masked(self, logits, rows):
+        """Logits without the pitches that are not above the open group, where pitches rise."""
+        if not self.rising:
+            return logits
+        heights = ops.arange(1, self.memory.pitches + 1, dtype="float32")
+        top = ops.max(rows[..., 0, :] * heights, axis=-1, keepdims=True)
+        return ops.where(self._over_tokens(ops.cast(heights <= top, "float32")) > 0, -1e9, logits)
+
+    def _over_tokens(self, values):
+        """Values (..., pitches) at the places of the pitch tokens, 0 at all others."""
+        return ops.pad(values, [(0, 0)] * (len(values.shape) - 1) + [(self.memory.first, self._behind)])
+
+
+def _given(embedded, rows):
+    """Input of the first layer: embedding, groups by pitch, groups around the last pitch; leading axes are kept."""
+    groups, last = rows[..., :-1, :], rows[..., -1, :]
+    lead, pitches = ops.shape(embedded)[:-1], rows.shape[-1]
+    width = 2 * HEARD + 1
+    padded = ops.pad(groups, [(0, 0)] * (len(groups.shape) - 1) + [(HEARD, HEARD)])
+    places = ops.cast(ops.argmax(last, axis=-1), "int32")[..., None, None] + ops.arange(width, dtype="int32")
+    around = ops.take_along_axis(padded, ops.broadcast_to(places, (*lead, ROWS - 1, width)), axis=-1)
+    flat = [ops.reshape(part, (*lead, (ROWS - 1) * size)) for part, size in ((groups, pitches), (around, width))]
+    return ops.concatenate([embedded, *flat], axis=-1)
+
+
+def _column(values, axes):
+    """(batch,) to (batch, 1, ...)."""
+    return ops.reshape(values, (-1, *[1] * axes))
