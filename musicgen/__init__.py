@@ -15,7 +15,11 @@ _ROOMS = {
     "timing": ["Timing", "Meter"],
     "notes": ["NoteSequence", "Track"],
     "midi": ["read_midi", "write_midi", "to_pretty_midi", "from_pretty_midi"],
-    "transforms": ["canonical", "crop", "monophonic", "quantise", "stretch", "transpose"],
+    "transforms": [
+        *("canonical", "crop", "monophonic", "quantise", "stretch", "transpose"),
+        *("clean", "cut_overlaps", "drop_echoes", "drop_faint", "drop_ghosts", "drop_short", "limit_polyphony"),
+        *("merge_fragments", "trim_tails"),
+    ],
     "beats": ["estimate_beats", "read_beats"],
     "transcription": ["transcribe", "transcribe_folder", "read_audio"],
     "rendering": ["render", "write_audio"],

@@ -4,5 +4,25 @@ Nothing is repaired anywhere in the library without one of these names being cal
 """
 
 from .basic import canonical, crop, fit_timing, monophonic, quantise, stretch, transpose
+from .cleaning import clean
+from .lengths import cut_overlaps, merge_fragments, trim_tails
+from .noise import drop_echoes, drop_faint, drop_ghosts, drop_short, limit_polyphony
 
-__all__ = ["canonical", "crop", "fit_timing", "monophonic", "quantise", "stretch", "transpose"]
+__all__ = [
+    "canonical",
+    "clean",
+    "crop",
+    "cut_overlaps",
+    "drop_echoes",
+    "drop_faint",
+    "drop_ghosts",
+    "drop_short",
+    "fit_timing",
+    "limit_polyphony",
+    "merge_fragments",
+    "monophonic",
+    "quantise",
+    "stretch",
+    "transpose",
+    "trim_tails",
+]
