@@ -17,9 +17,9 @@ def clean(
     echo_share=0.85,
     fragment_share=0.0,
     min_note_ms=0.0,
-    voices=None,
     overlap_ms=150.0,
     tail_ms=50.0,
+    voices=None,
 ):
     """Clean a transcription: a chain of transforms, in the order of the options.
 
@@ -41,12 +41,12 @@ def clean(
         See `merge_fragments`.
     min_note_ms : float, default 0
         See `drop_short`.
-    voices : int, optional
-        See `limit_polyphony`.
     overlap_ms : float, default 150
         See `cut_overlaps`.
     tail_ms : float, default 50
         See `trim_tails`. Because of this step, a piece should be cleaned once.
+    voices : int, optional
+        See `limit_polyphony`. It comes last, so that no note is dropped for the tail of another.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def clean(
     piece = drop_echoes(piece, share=echo_share)
     piece = merge_fragments(piece, share=fragment_share)
     piece = drop_short(piece, min_note_ms)
-    piece = piece if voices is None else limit_polyphony(piece, voices)
     piece = cut_overlaps(piece, overlap_ms=overlap_ms)
     piece = trim_tails(piece, tail_ms=tail_ms)
+    piece = piece if voices is None else limit_polyphony(piece, voices)
     return sequence.replace(notes=np.concatenate([piece.notes, drums]), duration=sequence.duration)
