@@ -236,12 +236,15 @@ def test_a_tail_is_cut_and_a_held_note_is_not():
     assert ends(cut_overlaps(NoteSequence([(0, 1.1, 60, 80, 0), (1, 2, 62, 80, 1)], [Track(), Track()]))) == [1.1, 2]
 
 
-def test_tails_are_trimmed_by_half_a_note_at_most():
-    rows = [(0, 1, 60, 80, 0), (1, 1.08, 62, 80, 0), (0, 1, 38, 80, 1)]
+def test_tails_are_trimmed_by_a_share_at_most():
+    rows = [(0, 1, 60, 80, 0), (1, 1.2, 62, 80, 0), (0, 1, 38, 80, 1)]
     piece = NoteSequence(rows, [Track(), KIT])
-    assert ends(trim_tails(piece)) == [0.95, 1.0, 1.04]
-    assert ends(trim_tails(piece, tail_ms=100)) == [0.9, 1.0, 1.04]
+    assert ends(trim_tails(piece)) == [0.94, 1.0, 1.17]
+    assert ends(trim_tails(piece, tail_ms=20)) == [0.98, 1.0, 1.18]
+    assert ends(trim_tails(piece, tail_ms=500, share=0.25)) == [0.75, 1.0, 1.15]
     assert trim_tails(piece, tail_ms=0) == piece
+    with pytest.raises(InputError, match="share must be below 1"):
+        trim_tails(piece, share=1)
 
 
 def test_clean_takes_its_steps_in_their_order():
@@ -252,21 +255,17 @@ def test_clean_takes_its_steps_in_their_order():
         (0.3, 0.6, 65, 49, 0),  # faint
         (1.0, 2.0, 67, 90, 0),
         (2.1, 2.5, 67, 70, 0),  # an echo
-        (2.5, 2.5625, 69, 80, 0),  # short
+        (2.5, 2.6, 69, 80, 0),  # short, trimmed by 15 %
         (3.0, 4.0, 38, 5, 1),
     ]
     piece = NoteSequence(rows, [Track(), KIT], Timing.regular(100), 6.0, {"title": "noisy"})
     cleaned = clean(piece)
-    assert cleaned.notes.tolist() == [
-        (0.0, 0.95, 60, 100, 0),
-        (1.0, 1.95, 67, 90, 0),
-        (2.5, 2.53125, 69, 80, 0),
-        (3.0, 4.0, 38, 5, 1),
-    ]
+    assert pitches(cleaned) == [60, 67, 69, 38]
+    assert ends(cleaned) == [0.94, 1.94, 2.585, 4.0]  # 60 is cut at 1.0, then trimmed
     assert cleaned.duration == 6.0
     assert pitches(clean(piece, min_note_ms=120)) == [60, 67, 38]
     assert pitches(clean(piece, echo_share=0, fragment_share=0.9)) == [60, 67, 67, 69, 38]
-    assert pitches(clean(piece, below_share=0, voices=1)) == [60, 67, 69, 38]
+    assert pitches(clean(piece, below_share=0, voices=1)) == [60, 67, 69, 38]  # tails are cut before
     for option in ("above_share", "below_share", "faint_share", "echo_share", "fragment_share"):
         with pytest.raises(InputError, match=r"share must lie between 0 and 1, not -0.1 \(0 leaves the step out\)"):
             clean(piece, **{option: -0.1})

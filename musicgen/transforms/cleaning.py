@@ -18,7 +18,7 @@ def clean(
     fragment_share=0.0,
     min_note_ms=0.0,
     overlap_ms=150.0,
-    tail_ms=50.0,
+    tail_ms=60.0,
     voices=None,
 ):
     """Clean a transcription: a chain of transforms, in the order of the options.
@@ -43,7 +43,7 @@ def clean(
         See `drop_short`.
     overlap_ms : float, default 150
         See `cut_overlaps`.
-    tail_ms : float, default 50
+    tail_ms : float, default 60
         See `trim_tails`. Because of this step, a piece should be cleaned once.
     voices : int, optional
         See `limit_polyphony`. It comes last, so that no note is dropped for the tail of another.
@@ -63,7 +63,7 @@ def clean(
     >>> from musicgen import NoteSequence
     >>> noisy = NoteSequence([(0, 1, 60, 90, 0), (0, 1, 72, 40, 0), (1, 1.25, 60, 60, 0)])
     >>> clean(noisy).notes.tolist()
-    [(0.0, 0.95, 60, 90, 0)]
+    [(0.0, 0.94, 60, 90, 0)]
     """
     notes, drums = parted(sequence)
     piece = canonical(sequence.replace(notes=notes, duration=sequence.duration))

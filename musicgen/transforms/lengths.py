@@ -5,8 +5,9 @@ Each track is judged by itself, and drum tracks are left alone.
 
 import numpy as np
 
+from ..errors import InputError
 from .noise import by_pitch, follower_limits, followers
-from .tracks import TOGETHER_S, checked_seconds, each_track
+from .tracks import TOGETHER_S, checked_seconds, checked_share, each_track
 
 
 def merge_fragments(sequence, *, gap_ms=50.0, share=0.9, max_ms=400.0):
@@ -80,14 +81,16 @@ def cut_overlaps(sequence, *, overlap_ms=150.0):
     return each_track(sequence, lambda notes: _cut(notes, longest))
 
 
-def trim_tails(sequence, *, tail_ms=50.0):
+def trim_tails(sequence, *, tail_ms=60.0, share=0.15):
     """End every note earlier: transcribers hear the release and the room as part of it.
 
     Parameters
     ----------
     sequence : NoteSequence
     tail_ms : float
-        Milliseconds to take away, though never more than half of a note. At least 0.
+        Milliseconds to take away. At least 0.
+    share : float
+        Of a note's length, the most to take away; 0 to 1, though not 1: short notes ring for a shorter time.
 
     Returns
     -------
@@ -97,16 +100,18 @@ def trim_tails(sequence, *, tail_ms=50.0):
     Raises
     ------
     InputError
-        If `tail_ms` is out of range.
+        If an argument is out of range.
 
     Examples
     --------
     >>> from musicgen import NoteSequence
-    >>> trim_tails(NoteSequence([(0, 1, 60, 80, 0), (1, 1.0625, 62, 80, 0)])).notes["end"].tolist()
-    [0.95, 1.03125]
+    >>> trim_tails(NoteSequence([(0, 1, 60, 80, 0), (1, 1.2, 62, 80, 0)])).notes["end"].round(3).tolist()
+    [0.94, 1.17]
     """
-    tail = checked_seconds("tail_ms", tail_ms)
-    return each_track(sequence, lambda notes: _trimmed(notes, tail))
+    tail, share = checked_seconds("tail_ms", tail_ms), checked_share("share", share)
+    if share == 1:
+        raise InputError("share must be below 1", remedy="nothing would be left of short notes")
+    return each_track(sequence, lambda notes: _trimmed(notes, tail, share))
 
 
 def _joined(notes, limits):
@@ -127,7 +132,7 @@ def _cut(notes, longest):
     return result
 
 
-def _trimmed(notes, tail):
+def _trimmed(notes, tail, share):
     result = notes.copy()
-    result["end"] -= np.minimum(tail, (notes["end"] - notes["start"]) / 2)
+    result["end"] -= np.minimum(tail, (notes["end"] - notes["start"]) * share)
     return result
