@@ -20,6 +20,7 @@ from musicgen.timing import Timing
 from musicgen.transcription import find_recordings, read_audio, transcribe, transcribe_audio, transcribe_folder
 from musicgen.transcription.decoding import decode_notes
 from musicgen.transcription.model import HOP, SAMPLE_RATE, frame_times
+from musicgen.transforms import clean
 
 RATE = 22050
 
@@ -271,6 +272,13 @@ def test_pitch_range_is_inclusive(tune):
     assert set(piece.notes["pitch"].tolist()) == {64, 67}
 
 
+def test_cleaning_is_clean_with_its_defaults(tune):
+    plain, cleaned = (transcribe(tune, beats=[0.0, 0.5], clean=wanted) for wanted in (False, True))
+    np.testing.assert_array_equal(cleaned.notes, clean(plain).notes)
+    assert cleaned.notes["end"].max() < plain.notes["end"].max()
+    assert (plain.meta["clean"], cleaned.meta["clean"]) == ("False", "True")
+
+
 def test_annotation_is_used_and_covers_the_recording(tune, tmp_path):
     path = tmp_path / "tune.beats"
     path.write_text("0.6 3\n1.2 1\n1.8 2\n")
@@ -313,6 +321,7 @@ def test_silence_and_recordings_without_notes_are_refused(tmp_path, tune):
         ({"min_note_ms": -1}, "min_note_ms"),
         ({"min_pitch": 20}, "min_pitch 20"),
         ({"min_pitch": 70, "max_pitch": 60}, "max_pitch 60"),
+        ({"clean": 0.5}, r"clean must be True or False, not 0\.5 .*transforms\.clean"),
         ({"onset": 0.5}, "unknown option onset"),
     ],
 )
@@ -454,6 +463,9 @@ def test_second_run_does_only_what_changed(collection, tmp_path):
     (out / "blues" / "blues.00001.mid").unlink()
     assert [path.name for path in transcribe_folder(collection, out, **options).done] == ["blues.00001.mid"]
     assert len(transcribe_folder(collection, out, **options, max_pitch=70).done) == 2
+    assert len(transcribe_folder(collection, out, **options, max_pitch=70, clean=True).done) == 2
+    assert len(transcribe_folder(collection, out, **options, max_pitch=70, clean=True).skipped) == 2
+    assert manifest_of(out)["blues/blues.00000.mid"]["settings"]["clean"] is True
 
 
 def test_names_never_collide(tmp_path, tune):

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..files import text_of
 from ..notes import NOTE_DTYPE, NoteSequence, Track
 from ..timing import Timing
+from ..transforms import clean as cleaned
 from .audio import SILENCE, audio_seconds, read_audio, read_blocks, resample
 from .decoding import LOWEST_PITCH, N_PITCHES, decode_notes
 from .model import HOP, SAMPLE_RATE, frame_times, posteriors, transcriber_version
@@ -31,6 +32,7 @@ class Settings:
     min_pitch: int = LOWEST_PITCH
     max_pitch: int = _HIGHEST_PITCH
     melodia_trick: bool = True
+    clean: bool = False
 
     def __post_init__(self):
         for name in ("onset_threshold", "frame_threshold"):
@@ -42,6 +44,11 @@ class Settings:
             raise InputError(
                 f"min_pitch {self.min_pitch} and max_pitch {self.max_pitch} are no range",
                 remedy=f"{LOWEST_PITCH} ≤ min_pitch ≤ max_pitch ≤ {_HIGHEST_PITCH}, the keys of a piano",
+            )
+        if not isinstance(self.clean, bool):
+            raise InputError(
+                f"clean must be True or False, not {self.clean!r}",
+                remedy="for options of cleaning, transcribe without it and call transforms.clean",
             )
 
 
@@ -77,6 +84,8 @@ def transcribe(path, *, beats=None, fallback_bpm=None, genre=None, threads=1, **
             Lowest and highest MIDI pitch to hear, both included.
         melodia_trick : bool, default True
             Whether notes without a clear onset are heard.
+        clean : bool, default False
+            Whether ghosts, faint notes, echoes and tails are taken away by `transforms.clean` with its defaults.
 
     Returns
     -------
@@ -215,13 +224,14 @@ def _transcribed(audio, given, fallback_bpm, threads, settings):
     if given is None:
         given = _tracked_timing(audio, fallback_bpm)
     _check_fit(given, duration)
-    return NoteSequence(
+    piece = NoteSequence(
         notes,
         tracks=(Track("Basic Pitch"),),
         timing=given.timing.covering(0.0, duration),
         duration=duration,
         meta={"beats": given.origin, "transcriber": transcriber_version(), **_described(settings)},
     )
+    return cleaned(piece) if settings.clean else piece
 
 
 def _check_fit(given, duration):
