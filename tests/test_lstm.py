@@ -5,7 +5,9 @@ import pytest
 
 from musicgen import EventsCodec, InputError, LSTMComposer, Timing
 from musicgen.codecs.grammar import TYPE
-from musicgen.composers.sampling import MAX_TOKENS_PER_BAR, Prompt, Sampler, SamplingControls, draw, with_bar_ends
+from musicgen.composers.drawing import SamplingControls, draw
+from musicgen.composers.prompts import Prompt
+from musicgen.composers.sampling import MAX_TOKENS_PER_BAR, Sampler, with_bar_ends
 from tests.test_composers import TUNES
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -70,7 +72,7 @@ def test_masked_tokens_are_never_drawn():
     logits = np.tile(np.array([9.0, 0.0, 0.0], np.float32), (64, 1))
     allowed = np.tile([False, True, True], (64, 1))
     quantiles = np.linspace(0, 1, 64, endpoint=False, dtype=np.float32)
-    tokens = np.asarray(draw(logits, allowed, quantiles, SamplingControls().row(3), filters=False))
+    tokens = np.asarray(draw(logits, allowed, quantiles, SamplingControls().row(3)))
     assert set(tokens.tolist()) == {1, 2}
 
 
@@ -85,7 +87,7 @@ def test_the_last_bar_ends_as_probably_as_every_other():
 def test_a_network_that_only_knows_bars_writes_one_note_and_ends():
     codec = EventsCodec()
     logits = np.where(np.arange(codec.vocab_size) == codec.token("Bar_None"), 9.0, -9.0).astype(np.float32)
-    sampler = Sampler(lambda weights, tokens, carry: (weights[None] + 0.0 * carry[0], carry), codec.grammar)
+    sampler = Sampler(lambda weights, tokens, carry: (weights[None] + 0.0 * carry[0], carry), codec)
     prompts = [Prompt(codec, 3, [seed]) for seed in range(4)]
     streams, _ = sampler.sample(logits, (np.zeros((1, 1), np.float32),), prompts, SamplingControls())
     for stream in streams:

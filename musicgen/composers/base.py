@@ -75,11 +75,8 @@ class Composer:
         """
         self._need_training()
         count, bars = whole_number("count", count, 1), whole_number("bars", bars, 1)
-        seed = fresh_seed() if seed is None else whole_number("seed", seed, 0)
-        if primer is not None and not isinstance(primer, NoteSequence):
-            raise InputError(f"primer must be a NoteSequence, not {type(primer).__name__}", remedy="use read_midi")
-        options = self._checked_options(options)
-        genre = self._checked_genre(genre)
+        bars, options = self._checked_request(bars, genre, primer, options)
+        seed = checked_seed(seed)
         return self._compose(count, bars=bars, genre=genre, primer=primer, seed=seed, progress=progress, **options)
 
     def save(self, path):
@@ -134,6 +131,16 @@ class Composer:
                 f"this {type(self).__name__} has not been trained", remedy="call fit(sequences), or load a saved one"
             )
 
+    def _checked_request(self, bars, genre, primer, options):
+        """Bars (None: no end) and all options with their defaults, after checking them, genre and primer."""
+        self._need_training()
+        bars = None if bars is None else whole_number("bars", bars, 1)
+        if primer is not None and not isinstance(primer, NoteSequence):
+            raise InputError(f"primer must be a NoteSequence, not {type(primer).__name__}", remedy="use read_midi")
+        options = self._checked_options(options)
+        self._checked_genre(genre)
+        return bars, options
+
     def _checked_options(self, options):
         for name in options:
             if name not in self.options:
@@ -144,10 +151,10 @@ class Composer:
         return {**self.options, **options}
 
     def _checked_genre(self, genre):
+        """Refuse a genre that the codec does not know."""
         if genre is not None and genre not in self.codec.genres:
             known = ", ".join(self.codec.genres) or "none: its training data had no genre labels"
             raise InputError(f"genre {genre!r} is not known to this composer", remedy=f"known: {known}")
-        return genre
 
     def _record_provenance(self, sequences, history):
         """What the composer was trained on and how that went, for config.json."""
@@ -214,6 +221,11 @@ def whole_number(name, value, least):
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
     return int(value)
+
+
+def checked_seed(seed):
+    """A seed, a whole number of at least 0; None becomes a fresh one."""
+    return fresh_seed() if seed is None else whole_number("seed", seed, 0)
 
 
 def fresh_seed():

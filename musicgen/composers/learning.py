@@ -5,10 +5,11 @@ import os
 from ..datasets.prepared import PreparedPieces, is_prepared
 from ..errors import InputError
 from .base import checked_sequences
+from .labels import labelled
 
 
 def pieces_to_learn(given, argument="sequences"):
-    """Pieces as a list of NoteSequences with notes in them, or as `PreparedPieces`.
+    """Pieces as a list of NoteSequences with notes in them and keys as labels, or as `PreparedPieces`.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def pieces_to_learn(given, argument="sequences"):
             )
         given = PreparedPieces(given)
     if not isinstance(given, PreparedPieces):
-        return checked_sequences(given, argument)
+        return [labelled(piece) for piece in checked_sequences(given, argument)]
     if not len(given):
         raise InputError(f"{argument} holds no prepared piece", remedy="prepare more pieces")
     return given

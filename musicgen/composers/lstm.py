@@ -5,13 +5,16 @@ import numpy as np
 
 from ..codecs import EventsCodec
 from ..errors import InputError
-from ..timing import Timing
 from .backend import to_numpy
-from .base import Composer, checked_sequences, finished, whole_number
+from .base import Composer, checked_seed, checked_sequences, whole_number
+from .controls import CONTROLS
+from .labels import seen_controls
 from .learning import arrays_of, codec_for, pieces_to_learn
 from .likelihood import Scorer
 from .network import RecurrentNetwork
-from .sampling import Prompt, Sampler, SamplingControls
+from .plans import Plan
+from .sampling import Sampler
+from .streaming import NoteStream
 from .training import best_weights_callbacks, progress_callbacks
 from .windows import TokenWindows
 
@@ -45,7 +48,14 @@ class LSTMComposer(Composer):
     True
     """
 
-    options = {"temperature": 1.0, "top_k": None, "top_p": 0.98, "min_p": 0.0}
+    options = {
+        "temperature": 1.0,
+        "top_k": None,
+        "top_p": 0.98,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        **dict.fromkeys(CONTROLS),
+    }
     presets = {
         "tiny": {"embedding": 32, "units": 64, "layers": 1, "dropout": 0.0, "filters": 16},
         "small": {"embedding": 192, "units": 256, "layers": 1, "dropout": 0.5, "filters": 32},
@@ -181,46 +191,55 @@ class LSTMComposer(Composer):
 
     # ---- composing
 
-    def _compose(self, count, *, bars, genre, primer, seed, progress, **sampling):
-        controls = SamplingControls(**sampling)
-        tokens = None if primer is None else self._primer_tokens(primer, genre)
-        prompts = [Prompt(self.codec, bars, [seed, i], primer=tokens, genre=genre) for i in range(count)]
-        carry = to_numpy(self.network.initial_carry(1))
+    def stream(self, bars=None, *, genre=None, primer=None, seed=None, **options):
+        """Compose one piece note by note, for as long as notes are asked for.
+
+        Parameters
+        ----------
+        bars : int, optional
+            Bars to compose. Default: no end.
+        genre, primer, seed, **options
+            As in `compose`. With the same ones `compose` writes the same notes; of a primer only what follows is
+            handed out.
+
+        Returns
+        -------
+        NoteStream
+            Iterator over `StreamedNote` (start and end in seconds, pitch, velocity, track), which tells its
+            `tracks`, `seed` and `real_time_factor`.
+
+        Raises
+        ------
+        InputError
+            As `compose`.
+        """
+        bars, options = self._checked_request(bars, genre, primer, options)
+        seed = checked_seed(seed)
+        plan = Plan(self, bars=bars, genre=genre, primer=primer, seed=seed, options=options)
+        return NoteStream(plan, self._sampler.chunks(*self._start(), [plan.prompt(0)], plan.drawing, plan.guidance))
+
+    def _compose(self, count, *, bars, genre, primer, seed, progress, **options):
+        plan = Plan(self, bars=bars, genre=genre, primer=primer, seed=seed, options=options)
+        prompts = [plan.prompt(number) for number in range(count)]
         streams, dense = self._sampler.sample(
-            self.network.step_weights(), carry, prompts, controls, progress=progress
+            *self._start(), prompts, plan.drawing, guidance=plan.guidance, progress=progress
         )
-        settings = {name: value for name, value in sampling.items() if value != SamplingControls.__dict__[name]}
-        pieces = []
-        for index, (stream, cut) in enumerate(zip(streams, dense, strict=True)):
-            meta = {"composer": type(self).__name__, "seed": seed, "number": index, "bars": bars, **settings}
-            meta["title"] = f"{genre or 'piece'} {index + 1}"
-            if cut:
-                meta["warning"] = "some bars were cut short: too many notes, the composer is undertrained"
-            pieces.append(self._decoded(stream, tokens, primer, meta))
-        return pieces
+        return [plan.piece(*one[:2], dense=one[2]) for one in zip(streams, range(count), dense, strict=True)]
 
-    def _decoded(self, stream, primer_tokens, primer, meta):
-        bos = [self.codec.token("BOS_None")]
-        tokens = np.concatenate([bos if primer is None else primer_tokens, stream])
-        beside = {}
-        if primer is not None:
-            tracks = primer.tracks + self.codec.tracks[len(primer.tracks) :]
-            beside = {"timing": _continued(primer), "tracks": tracks}
-            meta = {**primer.meta, **meta, "primer": primer.meta.get("title", "a given piece")}
-        piece = self.codec.decode(tokens, meta=meta, **beside)
-        return finished(piece, int(np.sum(tokens == self.codec.token("Bar_None"))))
+    def _start(self):
+        """Weights, and the network's state before the first token of one stream."""
+        return self.network.step_weights(), to_numpy(self.network.initial_carry(1))
 
-    def _primer_tokens(self, primer, genre):
-        primer = checked_sequences([primer], "primer")[0]
-        labelled = primer.replace(meta={"genre": genre}) if genre else primer
-        return self.codec.encode(labelled)[:-1]
+    def _record_provenance(self, sequences, history):
+        super()._record_provenance(sequences, history)
+        self.provenance["controls"] = seen_controls(self.codec, sequences)
 
     # ---- the network
 
     def _build(self):
         sizes = {name: getattr(self, name) for name in ("embedding", "units", "layers", "dropout", "filters")}
         self.network = RecurrentNetwork(self.codec.pitch_table(), **sizes, input_dropout=self.dropout, seed=self.seed)
-        self._sampler = Sampler(self.network.step, self.codec.grammar)
+        self._sampler = Sampler(self.network.step, self.codec)
         self._scorer = Scorer(self.network)
 
     def _start_from_frequencies(self, streams):
@@ -234,11 +253,3 @@ class LSTMComposer(Composer):
     def _set_weights(self, weights):
         for name, variable in self.network.named_variables().items():
             variable.assign(weights[name])
-
-
-def _continued(primer):
-    """The primer's timing; the last meter in which it sounds holds on."""
-    timing = primer.timing
-    end = timing.seconds_to_beats(max(primer.duration, 1e-6))
-    meters = [meter for meter in timing.meters if meter.beat < end] or timing.meters[:1]
-    return Timing(timing.beats, timing.quarters_per_beat, tuple(meters))

@@ -13,6 +13,17 @@ _MINOR_NAMES = ["c", "c#", "d", "eb", "e", "f", "f#", "g", "g#", "a", "bb", "b"]
 KEYS = [f"{name} major" for name in _MAJOR_NAMES] + [f"{name} minor" for name in _MINOR_NAMES]
 
 
+def _profiles():
+    profiles = np.array([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
+    profiles -= profiles.mean(axis=1, keepdims=True)
+    return profiles / np.linalg.norm(profiles, axis=1, keepdims=True)
+
+
+#: How well each pitch class fits each of `KEYS`: float64, shape (24, 12), rows of mean 0 and length 1.
+PROFILES = _profiles()
+PROFILES.setflags(write=False)
+
+
 def estimate_key(sequence, *, among=None):
     """Key by the Krumhansl-Schmuckler algorithm.
 
@@ -47,10 +58,7 @@ def estimate_key(sequence, *, among=None):
     if not len(pitched):
         raise InputError("a piece without pitched notes has no key")
     sounding = np.bincount(pitched["pitch"] % 12, weights=pitched["end"] - pitched["start"], minlength=12)
-    profiles = np.array([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
-    profiles = profiles - profiles.mean(axis=1, keepdims=True)
-    fits = profiles @ sounding / np.linalg.norm(profiles, axis=1)
-    return KEYS[int(np.argmax(np.where(allowed, fits, -np.inf)))]
+    return KEYS[int(np.argmax(np.where(allowed, PROFILES @ sounding, -np.inf)))]
 
 
 def _chosen(among):
