@@ -169,6 +169,9 @@ def _add_train(commands):
     parser.add_argument("--held-out", type=_SHARE, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
     parser.add_argument("--seed", type=_WHOLE, default=0, help="default 0")
     parser.add_argument("--overwrite", action="store_true", help="replace the composer at MODEL")
+    parser.add_argument("--resume", action="store_true", help="go on with a training of the same settings that ended")
+    parser.add_argument("--checkpoint-every", type=_COUNT, default=200, metavar="STEPS", help="default 200")
+    parser.add_argument("--log-dir", metavar="DIR", help="write logs for TensorBoard")
 
 
 def _train(options):
@@ -176,6 +179,7 @@ def _train(options):
         raise InputError("is there already", path=options.out, remedy="choose another name, or add --overwrite")
     check_place(options.out)
     from .composers import composer_class
+    from .composers.resume import remove_state
     from .datasets import split
 
     pieces, refused = _pieces_to_learn(options)
@@ -186,8 +190,19 @@ def _train(options):
         training, held_out = (_chosen(pieces, part) for part in parts)
     print(f"{len(training)} pieces to learn from, {len(held_out or [])} held out", file=sys.stderr)
     composer = composer_class(options.family)(preset=options.preset, seed=options.seed)
-    history = composer.fit(training, validation=held_out, epochs=options.epochs, minutes=options.minutes).history
+    state = Path(f"{options.out}.training")
+    history = composer.fit(
+        training,
+        validation=held_out,
+        epochs=options.epochs,
+        minutes=options.minutes,
+        checkpoint=state,
+        checkpoint_every=options.checkpoint_every,
+        resume=options.resume,
+        log_dir=options.log_dir,
+    ).history
     print(composer.save(options.out))
+    remove_state(state)
     if "val_loss" in history:
         print(f"held-out loss {min(history['val_loss']):.3f} nats per token", file=sys.stderr)
     return _refusals(refused)

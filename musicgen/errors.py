@@ -56,6 +56,7 @@ _INSTALL = {
     "filelock": "pip install filelock",
     "scipy": "pip install scipy",
     "mirdata": "pip install mirdata",
+    "tensorboard": "pip install tensorboard",
     "distributed": "pip install 'musicgen-midi[distributed]'",
     "miditok": "pip install 'musicgen-midi[miditok]'",
 }

@@ -106,10 +106,17 @@ def test_files_that_cannot_be_used_are_named_and_cost_nothing(tmp_path, small_sh
     assert "refused 0/bad.mid" in output.err
     assert "refused 0/chord.mid: a melody has one note at a time" in output.err
     assert "monophonic" in output.err
-    assert len(PreparedPieces(out)) == 4
-    assert main(["info", str(out)]) == 0
-    facts = json.loads(capsys.readouterr().out)
+    pieces = PreparedPieces(out)
+    assert len(pieces) == 4
+    assert [name for name, _ in pieces.refused] == ["0/bad.mid", "0/chord.mid"]
+    assert main(["info", str(out), "--plot", str(tmp_path / "report.png")]) == 1
+    output = capsys.readouterr()
+    facts = json.loads(output.out)
     assert (facts["kind"], facts["pieces"], facts["codec"]["name"]) == ("prepared pieces", 4, "melody")
+    assert facts["refused"] == 2
+    assert "refused 0/bad.mid" in output.err
+    with pytest.raises(InputError, match=r"prepared already \(train on it as it is\)"):
+        prepare(out, tmp_path / "again", **QUIET)
 
 
 def test_a_full_disk_stops_with_the_reason_and_keeps_what_is_done(tmp_path, small_shards, monkeypatch):
@@ -155,12 +162,12 @@ def test_other_folders_are_refused_and_left_as_they_are(tmp_path):
         "nowhere: does not exist": lambda: prepare(tmp_path / "nowhere", out, **QUIET),
         r"data\[0\] must be a NoteSequence, not str": lambda: prepare(["a.mid"], out, **QUIET),
         "holds mine.txt, no prepared pieces": lambda: prepare(source, tmp_path / "taken", **QUIET),
-        "format version 0, this musicgen knows 1.*another folder": lambda: prepare(source, tmp_path / "old", **QUIET),
+        "format version 1, this musicgen knows 2.*another folder": lambda: prepare(source, tmp_path / "old", **QUIET),
     }
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine.txt").write_text("mine")
     prepare(source, tmp_path / "old", **QUIET)
-    edit_json(tmp_path / "old" / "manifest.json", format_version=0)
+    edit_json(tmp_path / "old" / "manifest.json", format_version=1)
     before = [content(tmp_path / name) for name in ("out", "taken", "old")]
     for message, call in cases.items():
         with pytest.raises(InputError, match=message):
@@ -193,7 +200,7 @@ def test_damaged_folders_are_refused_with_the_reason(tmp_path):
     cases = {
         "manifest.json: is missing": lambda p: [(p / name).unlink() for name in ("manifest.json", "codec.json")],
         "manifest.json: is no readable JSON": lambda p: (p / "manifest.json").write_text("{"),
-        "format version 2": lambda p: edit_json(p / "manifest.json", format_version=2),
+        "format version 3": lambda p: edit_json(p / "manifest.json", format_version=3),
         "unknown codec 'x'": lambda p: edit_json(p / "manifest.json", codec={"codec": "x"}),
         "its manifest or an index lacks": lambda p: edit_json(p / "manifest.json", shards=None),
         "shard-00000.json: is missing": lambda p: (p / "shard-00000.json").unlink(),
@@ -295,7 +302,7 @@ def test_windows_come_in_blocks_and_none_is_left_out(monkeypatch, augment):
     scored = sum(map(len, streams)) - len(streams)  # every token but BOS
     assert counted == scored if not augment else scored <= counted <= scored + 4 * 64
     if augment:
-        data.on_epoch_begin()
+        data.begin(1)
         assert any(not np.array_equal(data[index][0], epochs[0][index][0]) for index in range(len(data)))
 
 

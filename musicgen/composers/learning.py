@@ -1,6 +1,10 @@
 """What composers learn from: pieces, or a folder of pieces that `musicgen prepare` encoded."""
 
+import hashlib
+import json
 import os
+
+import numpy as np
 
 from ..datasets.prepared import PreparedPieces, is_prepared
 from ..errors import InputError
@@ -69,3 +73,13 @@ def arrays_of(pieces, codec, family):
             remedy="prepare all data together, or hold out a part of it with subset",
         )
     return pieces
+
+
+def digest_of(streams):
+    """A short text that differs where encoded pieces differ, in content or order."""
+    if isinstance(streams, PreparedPieces):
+        return json.dumps(streams.facts(), sort_keys=True)
+    digest = hashlib.sha256()
+    for stream in streams:
+        digest.update(np.int64(len(stream)).tobytes() + np.ascontiguousarray(stream).tobytes())
+    return digest.hexdigest()

@@ -9,13 +9,14 @@ from .backend import to_numpy
 from .base import Composer, checked_seed, checked_sequences, whole_number
 from .controls import CONTROLS
 from .labels import seen_controls
-from .learning import arrays_of, codec_for, pieces_to_learn
+from .learning import arrays_of, codec_for, digest_of, pieces_to_learn
 from .likelihood import Scorer
 from .network import RecurrentNetwork
 from .plans import Plan
+from .resume import TrainingState
 from .sampling import Sampler
 from .streaming import NoteStream
-from .training import best_weights_callbacks, progress_callbacks
+from .training import Training, tensorboard_callbacks
 from .windows import TokenWindows
 
 
@@ -103,6 +104,10 @@ class LSTMComposer(Composer):
         learning_rate=4e-3,
         patience=4,
         minutes=None,
+        checkpoint=None,
+        checkpoint_every=200,
+        resume=False,
+        log_dir=None,
         progress=True,
         callbacks=(),
     ):
@@ -125,15 +130,24 @@ class LSTMComposer(Composer):
         context : int
             Tokens per window.
         learning_rate : float
-            Of AdamW (Loshchilov and Hutter 2019), falling to a tenth along a cosine.
+            Of AdamW (Loshchilov and Hutter 2019), falling to a tenth along a cosine over `epochs` or `minutes`.
         patience : int
             Epochs without improvement before stopping.
         minutes : float, optional
-            Stop after the epoch in which this time is up.
+            Stop when this time is up.
+        checkpoint : path-like, optional
+            Folder in which to keep the state of the training, so that it can go on after it was killed. It may be
+            deleted when the training is done.
+        checkpoint_every : int
+            Steps between two writings of it; the end of every epoch is written too.
+        resume : bool
+            Go on from the state in `checkpoint`, if there is one. The losses are those of an undisturbed training.
+        log_dir : path-like, optional
+            Folder for TensorBoard's logs.
         progress : bool
             Show a progress bar on standard error.
         callbacks : sequence of keras.callbacks.Callback
-            Further ones.
+            Called at the begin and end of the training, of epochs and of steps.
 
         Returns
         -------
@@ -143,7 +157,12 @@ class LSTMComposer(Composer):
         Raises
         ------
         InputError
-            If there is nothing to learn from, or `epochs` or `context` is no number that makes sense.
+            If there is nothing to learn from, `epochs` or `context` is no number that makes sense, or `checkpoint`
+            holds an unfinished training and `resume` is not set.
+        MissingDependencyError
+            If `log_dir` is given and TensorBoard is not installed.
+        CheckpointError
+            If the state in `checkpoint` is damaged, or of other data or settings.
         """
         epochs, context = whole_number("epochs", epochs, 1), whole_number("context", context, 16)
         sequences = pieces_to_learn(sequences)
@@ -160,17 +179,29 @@ class LSTMComposer(Composer):
         windows = {"context": context, "batch_size": batch_size, "seed": self.seed}
         data = TokenWindows(self.codec, streams, **windows)
         check = held_out and TokenWindows(self.codec, held_out_streams, augment=False, **windows)
-        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(data), alpha=0.1)
         self.network.compile(
-            optimizer=keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0),
+            optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01, clipnorm=1.0),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
             jit_compile=True,
         )
-        hooks = best_weights_callbacks(patience if check else None, minutes)
-        hooks += progress_callbacks(epochs, progress) + list(callbacks)
-        history = self.network.fit(
-            data, epochs=epochs, validation_data=check, callbacks=hooks, verbose=0, shuffle=False
+        state = None
+        if checkpoint is not None:
+            facts = {"epochs": epochs, "learning_rate": learning_rate, "data": digest_of(streams)}
+            settings = self.get_config() | windows | facts
+            state = TrainingState(checkpoint, settings, every=checkpoint_every, resume=resume)
+        training = Training(
+            self.network,
+            data,
+            held_out=check or None,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            patience=patience,
+            minutes=minutes,
+            checkpoint=state,
+            progress=progress,
+            callbacks=[*tensorboard_callbacks(log_dir), *callbacks],
         )
+        history = training.run()
         self._record_provenance(sequences, history)
         return history
 

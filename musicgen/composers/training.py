@@ -1,26 +1,178 @@
-"""Keras callbacks that every composer's training uses: early stopping, a time limit, one progress bar."""
+"""The training loop of every composer: epochs, held-out checks, schedule, time limit, and stopping anywhere.
 
+What a training is after a number of steps, down to the random numbers of dropout, is in a few arrays and numbers.
+They are written now and then (`resume`), so that a training which was killed ends as one that was not.
+"""
+
+import importlib.util
+import math
 import sys
 import time
 
 import keras
+import numpy as np
 
+from ..errors import missing_dependency
 from .backend import to_numpy
 
+FLOOR = 0.1  # share of the learning rate that is left at the end of the cosine
 
-class TimeLimit(keras.callbacks.Callback):
-    """Stop after the epoch in which a number of minutes is up."""
 
-    def __init__(self, minutes):
-        super().__init__()
-        self.minutes = minutes
+class Training:
+    """A training of a compiled Keras model.
 
-    def on_train_begin(self, logs=None):
-        self._end = time.monotonic() + 60 * self.minutes
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled; its optimizer's learning rate becomes the schedule's.
+    data : TokenWindows or the like
+        `begin(epoch)`, `len()` and batches by index: tuples of inputs, targets and sample weights.
+    held_out : the same, optional
+        Scored after every epoch.
+    epochs : int
+    learning_rate : float
+        At the beginning; it falls along a cosine over the epochs or the minutes, whichever end first.
+    patience : int, optional
+        With `held_out`: stop after so many epochs without improvement. The best weights are kept.
+    minutes : float, optional
+        Stop when this time is up.
+    checkpoint : TrainingState, optional
+        Where to keep the state of the training.
+    progress : bool
+        Show a progress bar on standard error.
+    callbacks : sequence of keras.callbacks.Callback
+        Called at the begin and end of the training, of epochs and of batches.
+    """
 
-    def on_epoch_end(self, epoch, logs=None):
-        if time.monotonic() >= self._end:
-            self.model.stop_training = True
+    def __init__(
+        self,
+        model,
+        data,
+        *,
+        held_out=None,
+        epochs,
+        learning_rate,
+        patience=None,
+        minutes=None,
+        checkpoint=None,
+        progress=True,
+        callbacks=(),
+    ):
+        self.model, self.data, self.held_out, self.epochs = model, data, held_out, epochs
+        self.learning_rate, self.patience, self.minutes = learning_rate, patience, minutes
+        self.checkpoint = checkpoint
+        self.history = keras.callbacks.History()
+        hooks = [*callbacks, *([ProgressBar(epochs)] if progress else []), self.history]
+        self.callbacks = keras.callbacks.CallbackList(hooks, model=model, epochs=epochs)
+        model.optimizer.build(model.trainable_variables)
+        self.epoch = self.step = 0
+        self.total = self.seconds = 0.0  # loss of this epoch's steps; time spent before this run
+        self.logs, self.best, self.best_loss, self.waited = [], None, math.inf, 0
+
+    def run(self):
+        """Train to the end.
+
+        Returns
+        -------
+        keras.callbacks.History
+        """
+        self._begin = time.monotonic()
+        self.model.stop_training = False
+        self._restore()
+        self.callbacks.on_train_begin()
+        for epoch, logs in enumerate(self.logs):  # of a training that goes on
+            self.callbacks.on_epoch_end(epoch, logs)
+        while self.epoch < self.epochs and not self.model.stop_training:
+            self._run_epoch()
+        if self.best is not None:
+            self._assign(self.model.trainable_variables, self.best)
+        self.callbacks.on_train_end()
+        return self.history
+
+    def _run_epoch(self):
+        self.callbacks.on_epoch_begin(self.epoch)
+        self.data.begin(self.epoch)
+        size = len(self.data)
+        while self.step < size and not self._time_is_up():
+            done = (self.epoch + self.step / size) / self.epochs
+            self.model.optimizer.learning_rate = self.learning_rate * self._decay(done)
+            self.callbacks.on_train_batch_begin(self.step)
+            loss = self.model.train_on_batch(*self.data[self.step], return_dict=True)["loss"]
+            self.callbacks.on_train_batch_end(self.step, {"loss": loss})
+            self.total += loss
+            self.step += 1
+            if self.checkpoint and self.checkpoint.is_due(self.step):
+                self._save()
+        self._end_epoch()
+
+    def _end_epoch(self):
+        logs = {"loss": float(self.total / max(self.step, 1))}
+        if self.held_out is not None:
+            logs["val_loss"] = self._held_out_loss()
+            self._judge(logs["val_loss"])
+        self.callbacks.on_epoch_end(self.epoch, logs)
+        self.logs.append({name: float(value) for name, value in logs.items()})
+        self.epoch, self.step, self.total = self.epoch + 1, 0, 0.0
+        self.model.stop_training |= self._time_is_up() or (self.patience is not None and self.waited >= self.patience)
+        if self.checkpoint and self.checkpoint.is_due(0):
+            self._save()
+
+    def _held_out_loss(self):
+        """Mean over all counted tokens, however they are spread over batches."""
+        total = weight = 0.0
+        for index in range(len(self.held_out)):
+            inputs, targets, weights = self.held_out[index]
+            loss = self.model.test_on_batch(inputs, targets, weights, return_dict=True)["loss"]
+            total, weight = total + loss * weights.sum(), weight + weights.sum()
+        return float(total / weight)
+
+    def _judge(self, loss):
+        self.waited += 1
+        if loss < self.best_loss:
+            self.best_loss, self.waited = loss, 0
+            self.best = to_numpy([variable.value for variable in self.model.trainable_variables])
+
+    def _elapsed(self):
+        return self.seconds + time.monotonic() - self._begin
+
+    def _time_is_up(self):
+        return self.minutes is not None and self._elapsed() >= 60 * self.minutes
+
+    def _decay(self, done):
+        if self.minutes is not None:
+            done = max(done, self._elapsed() / 60 / self.minutes)
+        return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * min(done, 1))) / 2
+
+    # ---- stopping and going on
+
+    def _variables(self):
+        """All that changes while training: weights, random state of dropout, optimizer."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _save(self):
+        numbers = {name: getattr(self, name) for name in ("epoch", "step", "total", "best_loss", "waited", "logs")}
+        numbers |= {"seconds": self._elapsed(), "stopped": bool(self.model.stop_training)}
+        arrays = {f"variable_{i:04d}": v for i, v in enumerate(to_numpy([v.value for v in self._variables()]))}
+        arrays |= {f"best_{i:04d}": value for i, value in enumerate(self.best or ())}
+        self.checkpoint.write(numbers, arrays)
+
+    def _restore(self):
+        numbers, arrays = self.checkpoint.read() if self.checkpoint else (None, None)
+        if numbers is None:
+            return
+        self._assign(self._variables(), _numbered(arrays, "variable"))
+        self.best = _numbered(arrays, "best") or None
+        self.model.stop_training = numbers.pop("stopped")
+        for name, value in numbers.items():
+            setattr(self, name, value)
+
+    def _assign(self, variables, values):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(np.asarray(value))
+
+
+def _numbered(arrays, prefix):
+    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}_")]
 
 
 class WeightAverage(keras.callbacks.Callback):
@@ -71,18 +223,16 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar.close()
 
 
-def best_weights_callbacks(patience, minutes):
-    """Callbacks that stop in time: early stopping with the best weights (patience), a time limit (minutes)."""
-    callbacks = []
-    if patience is not None:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience, restore_best_weights=True)
-        )
-    if minutes is not None:
-        callbacks.append(TimeLimit(minutes))
-    return callbacks
+def tensorboard_callbacks(log_dir):
+    """A callback that writes TensorBoard's logs to a folder; none without one.
 
-
-def progress_callbacks(epochs, progress):
-    """The progress bar, if asked for."""
-    return [ProgressBar(epochs)] if progress else []
+    Raises
+    ------
+    MissingDependencyError
+        If TensorBoard is not installed.
+    """
+    if log_dir is None:
+        return []
+    if importlib.util.find_spec("tensorboard") is None:
+        raise missing_dependency("tensorboard", "writing logs of a training")
+    return [keras.callbacks.TensorBoard(log_dir)]

@@ -2,7 +2,6 @@
 
 import itertools
 
-import keras
 import numpy as np
 
 from ..codecs.grammar import OPTIONAL_CONTROLS, TYPE
@@ -12,7 +11,7 @@ BLOCK = 8192  # windows that are in memory and shuffled together; pieces come in
 CONTROL_DROPOUT = 0.25  # so that a composer can be asked with or without each optional control
 
 
-class TokenWindows(keras.utils.PyDataset):
+class TokenWindows:
     """Batches of (tokens, next tokens, weights) for a network that predicts the next token.
 
     Every epoch cuts the pieces anew, transposes each by a random interval and leaves out some optional controls. A
@@ -32,7 +31,6 @@ class TokenWindows(keras.utils.PyDataset):
     """
 
     def __init__(self, codec, streams, *, context, batch_size, seed, augment=True):
-        super().__init__()
         self.codec, self.streams, self.context = codec, streams, context
         self.batch_size, self.augment = batch_size, augment
         self._seed, self._epoch = seed, 0
@@ -43,14 +41,14 @@ class TokenWindows(keras.utils.PyDataset):
     def __len__(self):
         return self._batches  # of the first epoch: later cuts may give a window more or less
 
-    def on_epoch_begin(self):
-        """Cut new windows, in a new order."""
+    def begin(self, epoch):
+        """Cut the windows of an epoch anew, in an order of its own; the same epoch gives the same windows."""
         if self.augment:
-            self._epoch += 1
+            self._epoch = epoch
             self._restart()
 
     def _restart(self):
-        """Back to the first window of the epoch; the same epoch gives the same windows."""
+        """Back to the first window of the epoch."""
         self._random = np.random.default_rng([self._seed, 1, self._epoch])
         self._block, self._begin, self._following = [], 0, self._blocks(once=not self.augment)
 
