@@ -123,8 +123,8 @@ def test_a_fainter_harmonic_is_a_ghost():
 def test_a_missing_fundamental_is_a_ghost():
     note = (1.0, 2.0, 72, 100, 0)
     for interval in (12, 19):
-        assert pitches(drop_ghosts(NoteSequence([note, (1.0, 2.0, 72 - interval, 85, 0)]))) == [72]
-        assert len(drop_ghosts(NoteSequence([note, (1.0, 2.0, 72 - interval, 86, 0)]))) == 2
+        assert pitches(drop_ghosts(NoteSequence([note, (1.0, 2.0, 72 - interval, 90, 0)]))) == [72]
+        assert len(drop_ghosts(NoteSequence([note, (1.0, 2.0, 72 - interval, 91, 0)]))) == 2
     assert len(drop_ghosts(NoteSequence([note, (1.0, 2.0, 48, 10, 0)]))) == 2
 
 
@@ -161,12 +161,12 @@ def test_faint_means_beside_the_loudest_within_two_seconds():
 def test_an_echo_follows_closely_is_fainter_and_short():
     note = (0.0, 1.0, 60, 100, 0)
     for echo, kept in [
-        ((1.2, 1.7, 60, 85, 0), False),
-        ((1.21, 1.7, 60, 85, 0), True),  # too late
-        ((1.2, 1.71, 60, 85, 0), True),  # too long
-        ((1.2, 1.7, 60, 86, 0), True),  # too loud
-        ((1.2, 1.7, 61, 85, 0), True),  # another pitch
-        ((1.2, 1.7, 60, 85, 1), True),  # another track
+        ((1.2, 1.7, 60, 90, 0), False),
+        ((1.21, 1.7, 60, 90, 0), True),  # too late
+        ((1.2, 1.71, 60, 90, 0), True),  # too long
+        ((1.2, 1.7, 60, 91, 0), True),  # too loud
+        ((1.2, 1.7, 61, 90, 0), True),  # another pitch
+        ((1.2, 1.7, 60, 90, 1), True),  # another track
     ]:
         piece = NoteSequence([note, echo], [Track(), Track()])
         assert (len(drop_echoes(piece)) == 2) == kept, echo

@@ -12,9 +12,9 @@ def clean(
     sequence,
     *,
     above_share=0.55,
-    below_share=0.85,
+    below_share=0.9,
     faint_share=0.5,
-    echo_share=0.85,
+    echo_share=0.9,
     fragment_share=0.0,
     min_note_ms=0.0,
     overlap_ms=150.0,
@@ -31,11 +31,11 @@ def clean(
     Parameters
     ----------
     sequence : NoteSequence
-    above_share, below_share : float, default 0.55 and 0.85
+    above_share, below_share : float, default 0.55 and 0.9
         See `drop_ghosts`.
     faint_share : float, default 0.5
         See `drop_faint`.
-    echo_share : float, default 0.85
+    echo_share : float, default 0.9
         See `drop_echoes`.
     fragment_share : float, default 0
         See `merge_fragments`.

@@ -17,7 +17,7 @@ _COVER = 0.5  # of a ghost sounds together with its note
 _WINDOW_S = 2.0  # before and after a note: its neighbourhood
 
 
-def drop_ghosts(sequence, *, above_share=0.55, below_share=0.85):
+def drop_ghosts(sequence, *, above_share=0.55, below_share=0.9):
     """Drop notes that are heard only because a louder note an octave or so away sounds.
 
     A ghost above lies 12, 19, 24 or 28 semitones over its note: a harmonic of it. A ghost below lies 12 or 19
@@ -90,7 +90,7 @@ def drop_faint(sequence, *, share=0.5, min_velocity=1):
     )
 
 
-def drop_echoes(sequence, *, gap_ms=200.0, share=0.85, max_ms=500.0):
+def drop_echoes(sequence, *, gap_ms=200.0, share=0.9, max_ms=500.0):
     """Drop short notes that follow a louder note of their pitch at once: its decay, heard as another note.
 
     Parameters
@@ -190,23 +190,22 @@ def limit_polyphony(sequence, voices):
 
 
 def _are_ghosts(notes, shares):
-    ghosts = np.zeros(len(notes), bool)
-    length = notes["end"] - notes["start"]
-    for interval, share in shares.items():
-        source, found = _last_of_pitch(notes, notes["pitch"].astype(int) - interval, notes["start"] + TOGETHER_S)
-        common = np.minimum(notes["end"], source["end"]) - np.maximum(notes["start"], source["start"])
-        ghosts |= found & (notes["velocity"] <= share * source["velocity"]) & (common >= _COVER * length)
-    return ghosts
+    """Which notes are ghosts, by shares per interval; bool, shape (n,)."""
+    intervals, shares = (np.array(list(values))[:, None] for values in (shares.keys(), shares.values()))
+    source, found = _last_of_pitch(notes, notes["pitch"] - intervals, notes["start"] + TOGETHER_S)
+    common = np.minimum(notes["end"], source["end"]) - np.maximum(notes["start"], source["start"])
+    covered = common >= _COVER * (notes["end"] - notes["start"])
+    return (found & covered & (notes["velocity"] <= shares * source["velocity"])).any(axis=0)
 
 
 def _last_of_pitch(notes, pitches, times):
-    """For each pitch and time the note of that pitch that began last by then, and whether there is one."""
+    """Of each pitch the note that began last by a time, and whether there is one; (intervals, n) like `pitches`."""
     moments = np.unique(np.concatenate([notes["start"], times]))
-    order = np.lexsort((notes["start"], notes["pitch"]))
-    places = notes["pitch"].astype(int) * len(moments) + np.searchsorted(moments, notes["start"])
+    sorted_notes = by_pitch(notes)
+    places = sorted_notes["pitch"].astype(int) * len(moments) + np.searchsorted(moments, sorted_notes["start"])
     wanted = pitches * len(moments) + np.searchsorted(moments, times)
-    last = np.searchsorted(places[order], wanted, side="right") - 1
-    source = notes[order[np.maximum(last, 0)]]
+    last = np.searchsorted(places, wanted, side="right") - 1
+    source = sorted_notes[last]
     return source, (last >= 0) & (source["pitch"] == pitches)
 
 
