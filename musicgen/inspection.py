@@ -36,7 +36,7 @@ def inspect(path):
     if any((path / name).exists() for name in ("config.json", "model.safetensors")):
         return _composer(path), [], None
     if is_prepared(path):
-        return _prepared(path), [], None
+        return _prepared(path)
     if path.is_dir() or path.suffix.lower() == ".mat" or (name in CORPORA and not path.exists()):
         return _data(name)
     if not path.exists():
@@ -95,37 +95,48 @@ def _recording(path):
 
 
 def _data(source):
-    from .datasets import load_folder, report_data
-    from .datasets.sources import load_data
+    from .datasets import report_data
+    from .datasets.folder import midi_paths
+    from .datasets.sources import open_data
 
     path = Path(source)
-    if path.is_dir():
-        try:
-            load_folder(path)
-        except InputError:  # no MIDI file
-            return _recordings(path)
-    data = load_data(source, progress=False)
-    report = report_data(data.pieces, provenance=data.provenance, refused=data.refused)
-    return {"kind": "pieces", **report.facts()}, data.refused, report
+    if path.is_dir() and not midi_paths(path):
+        return _recordings(path)
+    report = report_data(open_data(source))
+    return {"kind": "pieces", **report.facts()}, report.refused, report
 
 
 def _prepared(path):
-    from .datasets import PreparedPieces
+    from .datasets import PreparedPieces, report_data
 
     pieces = PreparedPieces(path)
+    report = report_data(pieces)
     codec = {"name": pieces.codec.name, **pieces.codec.get_config()}
-    return {"kind": "prepared pieces", **pieces.facts(), "numbers": int(pieces.lengths.sum()), "codec": codec}
+    facts = {"kind": "prepared pieces", **report.facts(), "numbers": int(pieces.lengths.sum()), "codec": codec}
+    return facts, report.refused, report
 
 
 def _recordings(path):
     from .datasets.sources import recordings_in
+    from .transcription.audio import audio_seconds
 
-    recordings = recordings_in(path)
+    recordings, seconds, refused = recordings_in(path), [], []
+    for recording in recordings:
+        try:
+            seconds.append(audio_seconds(recording.path))
+        except InputError as error:
+            refused.append((recording.path, str(error)))
     genres = Counter(recording.genre for recording in recordings if recording.genre)
-    facts = {"kind": "recordings", "recordings": len(recordings), "genres": dict(genres)}
-    facts["with beats"] = sum(recording.beats is not None for recording in recordings)
-    facts["with tempo"] = sum(recording.tempo is not None for recording in recordings)
-    return facts, [], None
+    facts = {
+        "kind": "recordings",
+        "recordings": len(recordings),
+        "refused": len(refused),
+        "hours": _short(sum(seconds) / 3600),
+        "genres": dict(genres),
+        "with beats": sum(recording.beats is not None for recording in recordings),
+        "with tempo": sum(recording.tempo is not None for recording in recordings),
+    }
+    return facts, refused, None
 
 
 def _short(value):

@@ -82,17 +82,28 @@ def test_render_names_what_it_refuses_and_renders_the_rest(way, tmp_path, capsys
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("model", "composer"), ("notes", "pieces"), ("notes/calm/take 0.mid", "piece")]
+    ("name", "kind"), [("model", "composer"), ("notes/calm", "pieces"), ("notes/calm/take 0.mid", "piece")]
 )
 def test_info_tells_the_kind(way, capsys, name, kind):
     assert main(["info", str(way / name)]) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == kind
 
 
+def test_info_of_notes_tells_which_recordings_are_missing(way, capsys):
+    assert main(["info", str(way / "notes")]) == 1
+    output = capsys.readouterr()
+    assert json.loads(output.out)["refused"] == 1
+    assert "refused calm/broken.wav: is not audio that can be decoded" in output.err
+
+
 def test_info_of_recordings(way, capsys):
-    assert main(["info", str(way / "audio")]) == 0
-    facts = json.loads(capsys.readouterr().out)
-    assert (facts["kind"], facts["recordings"]) == ("recordings", 4)
+    assert main(["info", str(way / "audio")]) == 1
+    output = capsys.readouterr()
+    facts = json.loads(output.out)
+    assert (facts["kind"], facts["recordings"], facts["refused"]) == ("recordings", 4, 1)
+    seconds = sum(melody(seed).duration for seed in range(3))
+    assert 0.999 * seconds < 3600 * facts["hours"] < seconds + 9  # what rings on
+    assert "broken.wav" in output.err
     assert main(["info", str(way / "audio" / "calm" / "take 0.wav")]) == 0
     assert json.loads(capsys.readouterr().out)["sample_rate"] == 22050
 

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,6 +162,45 @@ def test_essen_tells_the_tonic_and_the_notes_the_mode(tmp_path):
 )
 def test_humdrum_tells_key_and_mode(line, told):
     assert corpus_files._humdrum_key(f"**kern\n{line}\n4c\n") == told
+
+
+def test_a_bar_that_a_repeat_sign_cuts_in_two_is_one_bar(tmp_path):
+    head, tune = "X:1\nT:One\nL:1/4\nK:C\nM:3/4\n", "G|CDE|FG:|A|Bcd|cB|"
+    whole, short = f"{head}{tune}\n", f"{head}{tune.replace('FG:|A', 'F:|A')}\n"
+    ((piece, odd), _) = tunes(tmp_path, whole + short)
+    assert [tuple(meter) for meter in piece.timing.meters] == [(1.0, 3, 4)]
+    assert piece.timing.bars(piece.duration).tolist() == [-2, 1, 4, 7, 10, 13, 16]
+    assert [meter.beat for meter in odd.timing.meters] == [1.0, 5.0, 6.0, 10.0, 11.0]
+
+
+def test_what_misleads_music21_is_left_out(tmp_path):
+    head = "T:One\nL:1/8\nK:C\nM:2/4\n"
+    triplet = f"X:1\n{head}(3C{{d}}EG c2|{{AB}}CDEF|\n"  # it takes the grace note for one of the three
+    odd = f"X:2\n{head}CDEF GA|CDEF|\n"  # it makes up a 3/4
+    duet = f"X:3\nV:1\nV:2\n{head}[V:1] CDEF|\n[V:2] CDEF|\n"
+    (first, second), refused = tunes(tmp_path, triplet + odd + duet)
+    np.testing.assert_allclose(first.notes["start"] * 2, [0, 1 / 3, 2 / 3, 1, 2, 2.5, 3, 3.5], atol=1e-6)
+    assert first.meta["grace_notes"] == "3 left out"
+    assert {meter[1:] for meter in second.timing.meters} == {(2, 4)}
+    assert refused == [("airdsAirs/book.abc#3", "has several voices, whose lines music21 does not join")]
+
+
+def test_quartets_are_named_by_their_places():
+    for source, title in [
+        ("haydn/opus1no1/movement2.mxl", "Haydn, op. 1 no. 1, movement 2"),
+        ("mozart/k458/movement1.mxl", "Mozart, K. 458, movement 1"),
+        ("beethoven/opus133.mxl", "Beethoven, op. 133"),
+    ]:
+        collection = source.split("/")[0].capitalize()
+        unit = corpus_files.Unit("string-quartets", collection, Path(source), source)
+        told = corpus_files._told_of_quartet(unit, music21_score(), None)
+        assert told == {"title": title, "composer": collection}
+
+
+def music21_score():
+    from music21 import stream
+
+    return stream.Score()
 
 
 def test_voices_get_names_of_their_own():

@@ -62,7 +62,7 @@ def test_genres_are_chosen_by_sub_folder(tmp_path):
 def test_folders_without_midi_are_refused(tmp_path):
     with pytest.raises(InputError, match="holds no MIDI file"):
         load_folder(tmp_path)
-    with pytest.raises(InputError, match="is not a folder"):
+    with pytest.raises(InputError, match="does not exist"):
         load_folder(tmp_path / "none")
 
 

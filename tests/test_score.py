@@ -299,3 +299,24 @@ def test_scores_of_real_pieces_there_and_back():
         back = from_music21(to_music21(piece, resolution=8), split_voices=False)
         assert abs(len(back) - len(piece)) <= 0
         np.testing.assert_array_equal(np.sort(back.notes["pitch"]), np.sort(piece.notes["pitch"]))
+
+
+def test_a_first_part_without_measures_is_read_beside_others():
+    from music21 import meter, note, stream
+
+    loose, barred = stream.Part(), stream.Part()
+    loose.append([meter.TimeSignature("2/4"), note.Note("C3", quarterLength=4)])
+    for number in (1, 2):
+        barred.append(stream.Measure(number=number))
+        barred[-1].append(note.Note("E4", quarterLength=2))
+    piece = from_music21(stream.Score([loose, barred]))
+    assert sorted(piece.notes[["pitch", "start"]].tolist()) == [(48, 0.0), (64, 0.0), (64, 1.0)]
+
+
+def test_a_key_is_estimated_among_those_given():
+    piece = NoteSequence([(k, k + 1, pitch, 80, 0) for k, pitch in enumerate([60, 64, 67, 72, 64, 69])])
+    assert estimate_key(piece) == "C major"
+    assert estimate_key(piece, among=["a minor", "c minor"]) == "a minor"
+    for among in ([], ["H major"], "C major"):
+        with pytest.raises(InputError, match="among must hold names of keys"):
+            estimate_key(piece, among=among)

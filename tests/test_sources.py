@@ -1,5 +1,6 @@
 """What all sources of pieces promise; copies, published splits, piano rolls, downloads, the report."""
 
+import gc
 import hashlib
 import http.server
 import io
@@ -9,6 +10,7 @@ import sys
 import tarfile
 import threading
 import types
+import weakref
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -24,6 +26,7 @@ from musicgen import NoteSequence, Timing, Track, transpose
 from musicgen.beats import read_tempo
 from musicgen.cli import main
 from musicgen.datasets import (
+    PreparedPieces,
     download_gtzan,
     duplicate_key,
     duplicates,
@@ -33,12 +36,14 @@ from musicgen.datasets import (
     load_folder,
     load_gtzan,
     load_polyphonic,
+    prepare,
     read_rolls,
     report_data,
     split,
 )
 from musicgen.datasets.gtzan import GENRES
 from musicgen.datasets.sources import load_data
+from musicgen.datasets.splits import hold_out
 from musicgen.errors import InputError, MissingDependencyError
 from musicgen.plots import plot_data_report, save_figure
 
@@ -111,7 +116,33 @@ def corpus_source(tmp_path):
     return load_corpus("bach-chorales", limit=4, cache=tmp_path)
 
 
-SOURCES = [folder_source, gtzan_source, polyphonic_source, corpus_source]
+def transcribed_source(tmp_path):
+    gtzan_source(tmp_path)
+    return load_folder(tmp_path / "out")
+
+
+SOURCES = [folder_source, gtzan_source, polyphonic_source, corpus_source, transcribed_source]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.filterwarnings("ignore:.*could not be used")
+def test_sources_keep_one_contract_when_they_are_prepared_too(tmp_path, source):
+    data = source(tmp_path)
+    report = report_data(data)
+    prepare(list(data), tmp_path / "prepared", workers=0, progress=False)
+    prepared = PreparedPieces(tmp_path / "prepared")
+    again = report_data(prepared)
+    for name in ("pieces", "notes", "hours", "genres", "meters", "keys", "assumed", "duplicates"):
+        assert getattr(again, name) == getattr(report, name), name
+    for name in ("bpm", "polyphony"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(report, name))
+    assert prepared.duplicate_keys == [duplicate_key(piece) for piece in data]
+    assert prepared.codec.decode(prepared[0], meta=prepared.meta(0)).meta["source"] == next(iter(data)).meta["source"]
+    train, test = split(prepared, (0.5, 0.5), seed=3)
+    assert set(train.duplicate_keys).isdisjoint(test.duplicate_keys)
+    assert sorted(train.duplicate_keys + test.duplicate_keys) == sorted(prepared.duplicate_keys)
+    expected = split(list(data), (0.5, 0.5), seed=3)
+    assert [part.duplicate_keys for part in (train, test)] == [[duplicate_key(p) for p in part] for part in expected]
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -180,6 +211,22 @@ def test_copies_stay_on_one_side_unless_a_group_is_given():
         sides = [{duplicate_key(piece) for piece in part} for part in split(pieces, (0.6, 0.4), seed=seed)]
         assert sides[0].isdisjoint(sides[1])
         assert [len(side) for side in sides] == [6, 4]
+
+
+def test_held_out_pieces_are_no_copies_of_the_others(tmp_path):
+    pieces = [tune(number, shift) for number in range(5) for shift in (0, 3)]
+    for seed in range(5):
+        train, held_out = hold_out(pieces, 0.2, seed=seed)
+        assert (len(train), len(held_out)) == (8, 2)
+        assert {duplicate_key(p) for p in train}.isdisjoint(duplicate_key(p) for p in held_out)
+    assert [len(part) for part in hold_out(pieces[:4], 0.01)] == [2, 2], "at least one"
+    assert [len(part) for part in hold_out(pieces[:4], 0.99)] == [2, 2], "not all"
+    for few, share in ((pieces[:2], 0.5), (pieces, 0)):
+        assert hold_out(few, share) == (few, None)
+    prepare(pieces, tmp_path, workers=0, progress=False)
+    train, held_out = hold_out(PreparedPieces(tmp_path), 0.2, seed=1)
+    assert (len(train), len(held_out)) == (8, 2)
+    assert set(train.duplicate_keys).isdisjoint(held_out.duplicate_keys)
 
 
 # GTZAN
@@ -446,6 +493,9 @@ def test_report_counts_what_is_there():
     assert (report.pieces, report.notes, report.hours) == (3, 7, 1.5)
     assert report.meters == {"3/4": 2, "4/4": 1}
     assert report.keys == {"C major": 1, "D major": 1}
+    told = waltz.replace(meta={"key": "e minor", "tempo": "120 quarters per minute assumed"})
+    odd = report_data(piece for piece in [told, waltz.replace(meta={"key": "H dur"})])
+    assert (odd.keys, odd.assumed) == ({"e minor": 1, "C major": 1}, {"tempo": 1})
     assert report.genres["dance"] >= 1
     assert report.duplicates == [["waltz", "copy"]]
     assert report.bpm.tolist() == pytest.approx([90, 90, 120])
@@ -507,3 +557,35 @@ def test_names_that_are_not_utf8_become_text(tmp_path):
     [piece] = load_folder(tmp_path)
     assert piece.meta["title"] == "caf\ufffd"
     assert piece.save(tmp_path / "b.mid").exists()
+
+
+def test_what_was_not_transcribed_is_told_by_the_folder_of_notes(tmp_path):
+    tune(0).save(tmp_path / "jazz" / "a.mid")
+    entries = [("jazz/a", "done", None), ("jazz/b", "refused", "old")]
+    entries += [("rock/c", "refused", "is silent"), ("jazz/b", "refused", "is empty")]
+    keys = ("file", "source", "status", "reason")
+    lines = [dict(zip(keys, (f"{name}.mid", f"{name}.wav", *rest), strict=True)) for name, *rest in entries]
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"file": "cut by a k')
+    assert load_folder(tmp_path).refused == [(Path("jazz/b.wav"), "is empty"), (Path("rock/c.wav"), "is silent")]
+    assert load_folder(tmp_path, genres=["jazz"]).refused == [(Path("jazz/b.wav"), "is empty")]
+    assert load_data(tmp_path).refused == [], "it is nothing new to who trains on the notes"
+    for text in ("words\n", "[]\n", '{"file": 1}\n'):
+        manifest.write_text(text)
+        with pytest.raises(InputError, match=r"manifest\.jsonl: is no manifest .*delete it"):
+            load_folder(tmp_path)
+
+
+def test_a_report_reads_one_piece_at_a_time():
+    alive = weakref.WeakSet()
+
+    def stream():
+        for number in range(5):
+            piece = tune(number)
+            alive.add(piece.timing)
+            yield piece
+            del piece
+            gc.collect()
+            assert len(alive) <= 1
+
+    assert report_data(stream()).pieces == 5

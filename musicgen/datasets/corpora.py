@@ -109,6 +109,14 @@ def load_corpus(name, *, limit=None, workers=None, cache=None):
     MissingDependencyError
         If music21 is not installed.
     """
+    corpus = read_corpus(name, limit=limit, workers=workers, cache=cache)
+    if corpus.refused:
+        warnings.warn(f"{len(corpus.refused)} pieces of {name} could not be used, see `.refused`", stacklevel=2)
+    return corpus
+
+
+def read_corpus(name, *, limit=None, workers=None, cache=None):
+    """As `load_corpus`, for callers that tell of `refused` themselves."""
     if name not in CORPORA:
         raise InputError(f"there is no corpus {name!r}", remedy=f"one of {', '.join(CORPORA)}")
     if limit is not None and limit < 1:
@@ -120,8 +128,6 @@ def load_corpus(name, *, limit=None, workers=None, cache=None):
             pieces, refused = read_cache(stored) or _parsed_and_kept(name, folder, workers, stored)
     else:
         pieces, refused = read_cache(stored) or corpus_files.parse(name, folder, limit, workers)
-    if refused:
-        warnings.warn(f"{len(refused)} pieces of {name} could not be used, see `.refused`", stacklevel=2)
     return Corpus(pieces[:limit] if limit else pieces, name, refused)
 
 

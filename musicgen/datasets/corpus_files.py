@@ -87,7 +87,7 @@ def units_of(name, folder):
     """What there is to parse, in the corpus's order."""
     units = []
     for collection, part, pattern in KINDS[name].collections:
-        paths = [path for path in sorted((folder / part).glob(pattern)) if path.suffix in _SUFFIXES]
+        paths = [path for path in sorted((folder / part).glob(pattern)) if _is_music(path)]
         for path in paths:
             source = path.relative_to(folder).as_posix()
             if path.suffix == ".abc":
@@ -95,6 +95,10 @@ def units_of(name, folder):
             else:
                 units.append(Unit(name, collection, path, source))
     return units
+
+
+def _is_music(path):
+    return path.suffix in _SUFFIXES and not path.stem.endswith("_bak")
 
 
 def _tunes(path, source):
@@ -133,10 +137,7 @@ def _piece(unit):
     from ..score import from_music21
 
     kind = KINDS[unit.corpus]
-    if unit.text is None:
-        score = converter.parseFile(unit.path, forceSource=True)
-    else:
-        score = converter.parseData(unit.text, format="abc")
+    score = _tune(unit.text) if unit.text else converter.parseFile(unit.path, forceSource=True)
     piece = kind.tracks(from_music21(score, split_voices=False))
     meta = {"title": Path(unit.source).stem, "source": unit.source, "genre": kind.genre}
     meta |= {"corpus": unit.corpus, "collection": unit.collection}
@@ -145,6 +146,21 @@ def _piece(unit):
         meta["meter"] = "4/4 assumed"
     meta |= kind.told(unit, score, piece)
     return NoteSequence(piece.notes, piece.tracks, piece.timing, piece.duration, meta)
+
+
+def _tune(text):
+    """A tune as music21 reads it, without what misleads it or what it makes up."""
+    from music21 import converter
+
+    if len(set(re.findall(r"^\[?V:[ \t]*(\w+)", text, flags=re.MULTILINE))) > 1:
+        raise InputError("has several voices, whose lines music21 does not join")
+    text = re.sub(r"\{[^}\n]*\}", "", text)  # grace notes: it counts them among the notes of a triplet
+    score = converter.parseData(text, format="abc")
+    stated = {*map(tuple, re.findall(r"M:[^\d\n]*(\d+)/(\d+)", text)), ("4", "4"), ("2", "2")}  # C and C|
+    for signature in list(score.recurse().getElementsByClass("TimeSignature")):
+        if (str(signature.numerator), str(signature.denominator)) not in stated:  # its guess at a bar of odd length
+            signature.activeSite.remove(signature)
+    return score
 
 
 # ---- tracks
@@ -200,12 +216,23 @@ def _told_by_abc(unit, score, piece):
     told = {}
     for letter, text in re.findall(r"^([A-Z]):[ \t]*(.*?)[ \t]*(?:%.*)?$", unit.text, flags=re.MULTILINE):
         if letter in _FIELDS and text:
-            told.setdefault(_FIELDS[letter], text)
+            told.setdefault(_FIELDS[letter], text if "[" in text else text.rstrip("]"))
+    if graces := sum(len(re.findall("[A-Ga-g]", group)) for group in re.findall(r"\{[^}\n]*\}", unit.text)):
+        told["grace_notes"] = f"{graces} left out"
     return told | _key(score, piece, is_mode_told=unit.collection != "Essen")
 
 
 def _told_by_score(unit, score, piece):
     return _key(score, piece)
+
+
+def _told_of_quartet(unit, score, piece):
+    """Titles and composers by the places of the files: few tell their own, each in its way."""
+    place = " ".join(Path(unit.source).with_suffix("").parts[1:])
+    place = re.sub(r"\bopus(\d+)", r"op. \1 ", re.sub(r"\bk(\d+)", r"K. \1", place))
+    place = re.sub(r"\bno(\d+)", r"no. \1", re.sub(r" movement(\d)", r", movement \1", place))
+    title = " ".join(f"{unit.collection}, {place}".split()).replace(" ,", ",")
+    return {"title": title, "composer": unit.collection, **_key(score, piece)}
 
 
 def _told_by_humdrum(unit, score, piece):
@@ -288,7 +315,7 @@ KINDS = {
     "string-quartets": Kind(
         "string quartet",
         _quartet,
-        _told_by_score,
+        _told_of_quartet,
         (
             ("Haydn", "haydn", "opus*/*.mxl"),
             ("Mozart", "mozart", "k[0-9]*/movement[0-9].mxl"),

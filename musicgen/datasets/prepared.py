@@ -13,11 +13,12 @@ from ..codecs import codec_from_config
 from ..errors import CheckpointError
 from ..files import file_sha256
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST, CODEC = "manifest.json", "codec.json"
 OPEN_SHARDS = 4  # at a time; a map that is closed gives its memory back
 _ROW = np.dtype(
-    [(name, "i8") for name in ("shard", "place", "start", "length", "notes", "genre")] + [("seconds", "f8")]
+    [(name, "i8") for name in ("shard", "place", "start", "length", "notes", "genre")]
+    + [("seconds", "f8"), ("copies", "u8")]
 )
 
 
@@ -36,6 +37,8 @@ class PreparedPieces(Sequence):
         The one that encoded the pieces; ``codec.decode(pieces[0])`` is the first piece.
     provenance : dict
         Name, reference and terms of the source.
+    refused : list of (str, str)
+        What of the source could not be encoded, and why.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class PreparedPieces(Sequence):
         manifest = _read_manifest(self.path)
         try:
             self.codec, self.provenance = codec_from_config(manifest["codec"]), manifest["provenance"]
+            self.refused = [tuple(pair) for pair in manifest["refused"]]
             self._sums = [shard["sha256"] for shard in manifest["shards"]]
             lengths = [shard["length"] for shard in manifest["shards"]]
             self._labels, self._table = self._indexed(len(lengths), manifest["pieces"])
@@ -62,7 +66,7 @@ class PreparedPieces(Sequence):
             for place, piece in enumerate(read_json(shard_path(self.path, shard, ".json"))["pieces"]):
                 genre = labels.setdefault(piece["meta"].get("genre", ""), len(labels))
                 facts = (piece[name] for name in ("start", "length", "notes"))
-                table[row] = (shard, place, *facts, genre, piece["seconds"])
+                table[row] = (shard, place, *facts, genre, piece["seconds"], int(piece["duplicate_key"], 16))
                 row += 1
         if row != pieces:
             raise IndexError(f"{pieces - row} pieces")
@@ -98,6 +102,16 @@ class PreparedPieces(Sequence):
     def genre(self, index):
         """Genre of one piece; "" if it has none."""
         return self._labels[self._table["genre"][index]]
+
+    @property
+    def duplicate_keys(self):
+        """What each piece shares with its copies alone, see `datasets.duplicate_key`: list of str."""
+        return [f"{key:016x}" for key in self._table["copies"].tolist()]
+
+    def piece_facts(self):
+        """What each piece was before it was encoded, one dict after another (see `summary.piece_facts`)."""
+        for row in self._table:
+            yield dict(self._index(int(row["shard"]))["pieces"][row["place"]])
 
     def subset(self, indices):
         """Some of the pieces, in the order given, as another `PreparedPieces`.

@@ -27,9 +27,10 @@ from ..codecs import codec_class, codec_from_config
 from ..errors import InputError, MusicgenError
 from ..notes import NoteSequence
 from ..workers import map_files
-from .folder import MidiFolder, load_folder
+from .folder import MidiFolder, load_folder, midi_paths
 from .prepared import CODEC, FORMAT_VERSION, MANIFEST, open_shard, read_json, shard_path
 from .sources import load_data
+from .summary import piece_facts
 
 SHARD_BYTES = 2 << 20  # of MIDI files, or of notes in memory, per shard of tokens
 SHARD_PIECES = 512
@@ -142,15 +143,10 @@ class _Source:
 def _source(data):
     if not isinstance(data, (str, Path)):
         return _Source([_checked_piece(piece, index) for index, piece in enumerate(data)], _itself, _title)
-    if Path(data).is_dir():
-        try:
-            folder = load_folder(data)
-        except InputError:  # recordings: `load_data` tells what to do
-            pass
-        else:
-            reader = MidiFolder(folder.root, (), provenance=folder.provenance)
-            name = partial(_relative, folder.root)
-            return _Source(folder.paths, reader.read, name, provenance=folder.provenance)
+    if Path(data).is_dir() and midi_paths(data):
+        folder = load_folder(data)
+        reader, name = MidiFolder(folder.root, ()), partial(_relative, folder.root)
+        return _Source(folder.paths, reader.read, name, provenance=folder.provenance)
     found = load_data(data)
     return _Source(found.pieces, _itself, _title, found.refused, found.provenance)
 
@@ -294,8 +290,7 @@ def _reason(error):
 
 
 def _entry(piece, start, length):
-    facts = {"start": start, "length": length, "notes": len(piece), "seconds": round(piece.duration, 3)}
-    return {**facts, "meta": dict(piece.meta)}
+    return {"start": start, "length": length, **piece_facts(piece)}
 
 
 def _summary(index):

@@ -31,7 +31,7 @@ def plot_data_report(report):
     >>> from musicgen import NoteSequence, report_data
     >>> figure = plot_data_report(report_data([NoteSequence([(0.0, 1.0, 60, 80, 0)])]))
     >>> [ax.get_title(loc="left") for ax in figure.axes]
-    ['pieces', 'genre', 'meter', 'estimated key', 'tempo', 'polyphony']
+    ['pieces', 'genre', 'meter', 'key', 'tempo', 'polyphony']
     """
     try:
         from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def plot_data_report(report):
     _draw_counts(panels[0], "pieces", counts)
     _draw_counts(panels[1], "genre", dict(report.genres.most_common()))
     _draw_counts(panels[2], "meter", dict(report.meters.most_common()))
-    _draw_counts(panels[3], "estimated key", dict(report.keys.most_common()))
+    _draw_counts(panels[3], "key", dict(report.keys.most_common()))
     _draw_distribution(panels[4], "tempo", report.bpm, "beats per minute")
     _draw_distribution(panels[5], "polyphony", report.polyphony, "notes that sound at once, mean of a piece")
     figure.suptitle(_headline(report), x=0.01, ha="left", color=INK, fontweight="bold", parse_math=False)

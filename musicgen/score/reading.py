@@ -2,6 +2,7 @@
 
 import math
 import os
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
@@ -64,10 +65,11 @@ def from_music21(score, *, split_voices=True):
     """Convert a music21 stream, or read a score file.
 
     Repeats are played out where music21 can, tied notes become one, transposing instruments sound as they do.
-    A short first bar is a pickup; a bar that is shorter than its meter elsewhere restarts the count of bars. The
+    A short first bar is a pickup; a bar that is shorter than its meter elsewhere restarts the count of bars, unless
+    the next one fills it up, as where a part that is repeated begins with a pickup. The
     tempo is that of the metronome marks; without one at the beginning it is 120 quarters per minute and
-    `meta["tempo"]` says so. Velocities are the notes' own, else those of the dynamics, else 80. Grace notes have
-    no length and are left out (`meta["grace_notes"]` counts them); fermatas, ornaments and chord symbols make no
+    `meta["tempo"]` says so. Velocities are the notes' own, else those of the dynamics, else 80. Grace notes have no
+    length and are left out (`meta["grace_notes"]` counts them); fermatas, ornaments and chord symbols make no
     difference; of several instruments in one part the first holds.
 
     Parameters
@@ -118,7 +120,7 @@ def _events(part, order):
     The first voice of a measure counts as the notes outside of voices.
     """
     measures = list(part.getElementsByClass("Measure"))
-    if not measures or max(order) >= len(measures):
+    if not measures or max(order, default=len(measures)) >= len(measures):  # the first part has other measures
         return _sorted(_walk(part))
     places = [float(measure.offset) for measure in measures]
     places.append(places[-1] + float(measures[-1].quarterLength))
@@ -200,7 +202,11 @@ def _bar_marks(events):
     current, marks = (4, 4), []
     for place in bars:
         changed = signatures.get(place, current)
-        if not marks or changed != current or not _on_bar_line(place, marks[-1]):
+        if (
+            not marks
+            or changed != current
+            or not (_on_bar_line(place, marks[-1]) or _in_a_bar(place, marks[-1], bars))
+        ):
             current = changed
             marks.append((place, *current))
     if len(marks) > 1 and len(bars) > 1 and bars[1] == marks[1][0] < 4 * marks[0][1] / marks[0][2] - _NEAR:
@@ -211,6 +217,14 @@ def _bar_marks(events):
 def _on_bar_line(place, mark):
     bars = (place - mark[0]) / (4 * mark[1] / mark[2])
     return abs(bars - round(bars)) < _NEAR
+
+
+def _in_a_bar(place, mark, bars):
+    """Whether a bar begins where the bar that holds `place` ends: a repeat sign cut that one in two."""
+    length = 4 * mark[1] / mark[2]
+    end = mark[0] + length * math.ceil((place - mark[0]) / length)
+    after = bisect_left(bars, end - _NEAR)
+    return after < len(bars) and bars[after] < end + _NEAR
 
 
 def _rows(parts, clock, split_voices):
