@@ -180,14 +180,10 @@ def _train(options):
     check_place(options.out)
     from .composers import composer_class
     from .composers.resume import remove_state
-    from .datasets import split
+    from .datasets import hold_out
 
     pieces, refused = _pieces_to_learn(options)
-    training, held_out = pieces, None
-    if options.held_out and len(pieces) > 1:
-        share = max(options.held_out, 1 / len(pieces))
-        parts = split(range(len(pieces)), (1 - share, share), seed=options.seed)
-        training, held_out = (_chosen(pieces, part) for part in parts)
+    training, held_out = hold_out(pieces, options.held_out, seed=options.seed)
     print(f"{len(training)} pieces to learn from, {len(held_out or [])} held out", file=sys.stderr)
     composer = composer_class(options.family)(preset=options.preset, seed=options.seed)
     state = Path(f"{options.out}.training")
@@ -216,10 +212,6 @@ def _pieces_to_learn(options):
         return PreparedPieces(options.data), []
     data = load_data(options.data, notes=f"{options.out}-notes")
     return data.pieces, data.refused
-
-
-def _chosen(pieces, indices):
-    return pieces.subset(indices) if hasattr(pieces, "subset") else [pieces[index] for index in indices]
 
 
 def _add_compose(commands):

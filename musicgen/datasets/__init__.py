@@ -7,7 +7,7 @@ from .gtzan import GtzanSplit, gtzan_recordings, gtzan_split, load_gtzan
 from .polyphonic import Polyphonic, Rolls, load_polyphonic, read_rolls
 from .prepared import PreparedPieces, is_prepared
 from .shards import PrepareReport, prepare
-from .splits import duplicate_key, duplicates, split
+from .splits import duplicate_key, duplicates, hold_out, split
 from .summary import DataReport, report_data
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "duplicates",
     "gtzan_recordings",
     "gtzan_split",
+    "hold_out",
     "is_prepared",
     "load_corpus",
     "load_folder",
