@@ -29,7 +29,7 @@ def _number(kind, holds, allowed):
 _COUNT = _number(int, lambda value: value >= 1, "a whole number of at least 1")
 _WHOLE = _number(int, lambda value: value >= 0, "a whole number of at least 0")
 _POSITIVE = _number(float, lambda value: 0 < value < math.inf, "a number above 0")
-_MILLISECONDS = _number(float, lambda value: 0 <= value < math.inf, "a number of at least 0")
+_AT_LEAST_0 = _number(float, lambda value: 0 <= value < math.inf, "a number of at least 0")
 _PROBABILITY = _number(float, lambda value: 0 < value <= 1, "above 0 and at most 1")
 _FRACTION = _number(float, lambda value: 0 <= value <= 1, "0 to 1")
 _SHARE = _number(float, lambda value: 0 <= value < 1, "at least 0 and less than 1")
@@ -93,7 +93,7 @@ def _add_transcribe(commands):
     where.add_argument("--scheduler", metavar="ADDRESS", help="do the work on a Dask cluster, as in tcp://host:8786")
     parser.add_argument("--onset-threshold", type=_PROBABILITY, default=0.5, metavar="P", help="default 0.5")
     parser.add_argument("--frame-threshold", type=_PROBABILITY, default=0.3, metavar="P", help="default 0.3")
-    parser.add_argument("--min-note-ms", type=_MILLISECONDS, default=127.7, metavar="MS", help="default 127.7")
+    parser.add_argument("--min-note-ms", type=_AT_LEAST_0, default=127.7, metavar="MS", help="default 127.7")
     parser.add_argument("--clean", action="store_true", help="take away ghosts, faint notes, echoes and tails")
     parser.add_argument(
         "--fallback-bpm", type=_POSITIVE, metavar="BPM", help="tempo for recordings in which no beat is found"
@@ -222,6 +222,15 @@ def _add_compose(commands):
     parser.add_argument("--bars", type=_COUNT, default=16, help="bars of each (default 16)")
     parser.add_argument("--genre", help="a label of the training data")
     parser.add_argument("--primer", metavar="FILE", help="MIDI file or score to continue")
+    parser.add_argument("--key", metavar="KEY", help="such as 'A minor' or 'F# major'")
+    parser.add_argument("--tempo", type=_POSITIVE, metavar="BPM", help="beats per minute")
+    parser.add_argument("--meter", metavar="N/D", help="such as 3/4")
+    parser.add_argument("--density", type=_POSITIVE, metavar="D", help="notes per quarter note")
+    parser.add_argument("--polyphony", type=_COUNT, metavar="N", help="notes that sound at once, at most")
+    parser.add_argument(
+        "--pitch-range", type=int, nargs=2, metavar=("LOW", "HIGH"), help="lowest and highest MIDI pitch"
+    )
+    parser.add_argument("--instrument", metavar="NAME", help="General MIDI name or program, as in 'Flute' or 73")
     parser.add_argument("--temperature", type=_TEMPERATURE, help="higher is bolder, 0 always takes the likeliest")
     parser.add_argument("--top-k", type=_COUNT, metavar="K", help="keep the K likeliest tokens")
     parser.add_argument(
@@ -230,10 +239,19 @@ def _add_compose(commands):
     parser.add_argument(
         "--min-p", type=_FRACTION, metavar="P", help="keep tokens at least P times as likely as the best"
     )
+    parser.add_argument(
+        "--repetition-penalty", type=_AT_LEAST_0, metavar="P", help="against loops of a bar or less; 0 switches off"
+    )
     parser.add_argument("--seed", type=_WHOLE, help="the same seed gives the same notes (default: a fresh one)")
     parser.add_argument("--render", action="store_true", help="write audio too")
     parser.add_argument("--plot", action="store_true", help="write a picture too")
     parser.add_argument("--score", action="store_true", help="write MusicXML too")
+
+
+_OF_THE_COMPOSER = (
+    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty"),
+    *("key", "tempo", "meter", "density", "polyphony", "pitch_range", "instrument"),
+)
 
 
 def _compose(options):
@@ -242,8 +260,9 @@ def _compose(options):
 
     composer = load_composer(options.model)
     seed = fresh_seed() if options.seed is None else options.seed
-    names = ("temperature", "top_k", "top_p", "min_p")
-    sampling = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    wanted = {name: getattr(options, name) for name in _OF_THE_COMPOSER if getattr(options, name) is not None}
+    if str(wanted.get("instrument")).isdecimal():
+        wanted["instrument"] = int(wanted["instrument"])
     primer = None if options.primer is None else _read_piece(Path(options.primer))
     with _bar(options.count * options.bars, "bar", "composing") as bar:
         pieces = composer.compose_many(
@@ -253,7 +272,7 @@ def _compose(options):
             primer=primer,
             seed=seed,
             progress=bar.update,
-            **sampling,
+            **wanted,
         )
     suffixes = [".mid"] + [s for s, wanted in _extra_formats(options).items() if wanted]
     empty = []

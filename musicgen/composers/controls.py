@@ -67,7 +67,7 @@ class Asked:
         self.key = _checked_key(self.wanted["key"], seen.get("Key", {}))
         self.meter = _checked_meter(self.wanted["meter"], codec, seen.get("Meter", {}))
         self.tempo = self._checked_tempo(self.wanted["tempo"])
-        self.density = _checked_number("density", self.wanted["density"], 0.1, MOST_DENSE, "notes per quarter note")
+        self.density = checked_number("density", self.wanted["density"], 0.1, MOST_DENSE, "notes per quarter note")
         self.polyphony = _checked_whole("polyphony", self.wanted["polyphony"], 1, VOICES)
         self.pitch_range = _checked_range(self.wanted["pitch_range"])
         self.programs = _checked_instruments(self.wanted["instrument"], codec)
@@ -122,7 +122,7 @@ class Asked:
 
     def _checked_tempo(self, tempo):
         beat = self._beat()
-        return _checked_number("tempo", tempo, TEMPI[0] / beat, TEMPI[-1] / beat, "beats per minute")
+        return checked_number("tempo", tempo, TEMPI[0] / beat, TEMPI[-1] / beat, "beats per minute")
 
 
 def achieved(piece, start=0.0):
@@ -194,7 +194,13 @@ def _checked_meter(meter, codec, seen):
     return meter
 
 
-def _checked_number(name, value, low, high, unit):
+def checked_number(name, value, low, high, unit):
+    """A number from `low` to `high` as float; None stays None.
+
+    Raises
+    ------
+    InputError
+    """
     if value is None:
         return None
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)

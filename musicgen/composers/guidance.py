@@ -16,7 +16,7 @@ from .listening import completing, register, sounding, statements
 
 STATEMENTS = 4  # of a loop of a bar or less that cost nothing
 KEY_LEAD = 0.12  # correlation by which the key asked for shall lead all others
-KEY_STRENGTH, STRONGEST_KEY = 8.0, 3.0  # nats per correlation that is missing, and at most
+KEY_STRENGTH, STRONGEST_KEY = 40.0, 8.0  # nats per correlation that is missing, and at most, by a unit profile
 DENSITY_STRENGTH, STRONGEST_DENSITY = 0.3, 5.0  # nats per note that is owed, and at most
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..codecs.grammar import TYPE
 from .base import finished
-from .controls import CONTROLS, Asked
+from .controls import CONTROLS, Asked, checked_number
 from .diagnosis import warning
 from .drawing import SamplingControls
 from .primers import Primer
@@ -34,7 +34,9 @@ class Plan:
         self.drawing = SamplingControls(**drawing)
         seen = composer.provenance.get("controls", {})
         self.asked = Asked(self.codec, seen, bars=bars, genre=genre, primed=primer is not None, **wanted)
-        self.guidance = self.asked.guidance(options["repetition_penalty"])
+        self.guidance = self.asked.guidance(
+            checked_number("repetition_penalty", options["repetition_penalty"], 0, 100, "nats")
+        )
         self.primer = None if primer is None else Primer(self.codec, primer, self.asked.tokens())
         self._settings = {
             name: value
