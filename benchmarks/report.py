@@ -24,6 +24,7 @@ ORDER = (
     "codecs",
     "polyphonic",
     "sampling",
+    "controls",
     "training",
     "reconstruction",
     "adversarial",

@@ -1,0 +1,187 @@
+"""Controls: what compositions were asked to be and what they became, and how often they are stuck in a loop.
+
+A composer learns from chorales of Bach and folk tunes in the same run. For every control it is asked for values
+spread over the training data's, each in many pieces; a piece counts as right if the value that is measured in it (see
+`composers.controls.achieved`) is the one asked for: exactly for key, tempo, meter, length, polyphony, range and
+instrument, within a quarter for the density. The reference is what pieces reach that were asked for nothing. Genre is
+judged by two n-gram models that learnt the genres from the same pieces.
+
+A loop is a segment of at most a bar that is stated more than four times without a break (`metrics.loop_count`). Its
+share among compositions is given with the upper end of its exact 95 % interval (Clopper and Pearson 1934), beside the
+share among held-out pieces, cut into parts of as many bars; the goal is the data's share plus two points.
+"""
+
+import itertools
+
+import numpy as np
+from common import Results, make_parser
+
+from musicgen import EventsCodec
+from musicgen.baselines import NGram
+from musicgen.composers import LSTMComposer
+from musicgen.composers.controls import achieved
+from musicgen.datasets import load_corpus, split
+from musicgen.errors import InputError
+from musicgen.metrics import loop_count
+from musicgen.transforms import crop
+
+CHORALES, TUNES = 360, 360
+EACH, LOOPED, BARS = 200, 2000, 8
+MINUTES = 8
+NETWORK = {"preset": "small", "dropout": 0.2}
+QUICK = {"chorales": 24, "tunes": 24, "each": 8, "looped": 32, "minutes": 0.5}
+KEYS = ("C major", "G major", "Bb major", "E major", "A minor", "D minor", "F# minor", "C minor")
+ASKED = {
+    "key": [{"key": key} for key in KEYS],
+    "tempo": [{"tempo": bpm} for bpm in (60, 77.7, 93, 120)],
+    "meter": [{"meter": meter} for meter in ("4/4", "3/4", "2/4")],
+    "bars": [{"bars": bars} for bars in (1, 4, 13)],
+    "density": [{"density": density} for density in (1.0, 2.0, 3.5)],
+    "polyphony": [{"polyphony": notes} for notes in (1, 2, 3)],
+    "pitch_range": [{"pitch_range": pitches} for pitches in ((60, 72), (48, 67), (55, 84))],
+    "instrument": [{"instrument": name} for name in ("Flute", "Violin", "Church Organ")],
+    "genre": [{"genre": genre} for genre in ("chorale", "folk")],
+}
+ENOUGH = 90  # % right
+
+
+def main(argv=None):
+    """Measure and write; returns the content of the result file."""
+    parser = make_parser(__doc__, seeds=[0])
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of training (default %(default)s)")
+    parser.add_argument("--penalties", type=float, nargs="*", default=[0.0], metavar="P", help="compared for loops")
+    args = parser.parse_args(argv)
+    each, looped = (QUICK["each"], QUICK["looped"]) if args.quick else (EACH, LOOPED)
+    minutes = QUICK["minutes"] if args.quick else args.minutes
+    training, held_out = pieces(args.quick)
+    results = Results(args)
+    results.add("pieces learnt from", len(training), "", direction="max")
+    composer = LSTMComposer(**NETWORK, seed=args.seeds[0])
+    composer.fit(training, validation=held_out, epochs=200, minutes=minutes, batch_size=16)
+    results.add("held-out loss", min(composer.provenance["history"]["val_loss"]), "nats/token")
+    add_controls(results, composer, training, each, args.seeds[0])
+    add_loops(results, composer, held_out, looped, args)
+    return results.finish()
+
+
+def pieces(quick):
+    """Pieces to learn from and held-out ones, of those that the codec can hold."""
+    counts = (QUICK["chorales"], QUICK["tunes"]) if quick else (CHORALES, TUNES)
+    chorales = list(load_corpus("bach-chorales"))[: counts[0]]
+    tunes = list(load_corpus("folk", limit=counts[1], workers=0))
+    usable = [piece for piece in (*chorales, *tunes) if _fits(piece)]
+    return split(usable, (0.85, 0.15), seed=0)
+
+
+def _fits(piece):
+    try:
+        EventsCodec(tracks=4).encode(piece)
+    except InputError:
+        return False
+    return True
+
+
+# ---- asked and achieved
+
+
+def add_controls(results, composer, training, each, seed):
+    """A row for every control: the share of pieces that became what was asked."""
+    judge = GenreJudge(composer.codec, training)
+    free = composer.compose_many(each, bars=BARS, seed=seed + 1)
+    for control, requests in ASKED.items():
+        hits, chance = [], []
+        for number, request in enumerate(requests):
+            options = {"bars": BARS, **request}
+            count = each // len(requests) + (number < each % len(requests))
+            for piece in composer.compose_many(count, seed=seed, **options):
+                hits.append(is_right(control, request[control], piece, judge))
+            chance += [is_right(control, request[control], piece, judge) for piece in free]
+        share = 100 * np.mean(hits)
+        goal = 100 if control not in ("key", "density", "genre") else ENOUGH
+        row = {"reference": 100 * np.mean(chance), "goal": goal, "direction": "max"}
+        results.add(f"{control}: as asked, of {len(hits)}", share, "%", **row)
+
+
+def is_right(control, asked, piece, judge):
+    """Whether a piece is what was asked."""
+    found = {**achieved(piece), "genre": judge(piece) if control == "genre" else ""}
+    value = found.get(control, "")
+    if control == "density":
+        return abs(float(value) - asked) <= 0.25 * asked
+    if control == "polyphony":
+        return int(value) <= asked
+    if control == "pitch_range":
+        low, high = map(int, value.split(" to "))
+        return asked[0] <= low and high <= asked[1]
+    if control == "tempo":
+        return abs(float(value) - asked) < 1e-3
+    return value == str(asked)
+
+
+class GenreJudge:
+    """Names the genre whose n-gram model expects a piece better; control tokens are left out."""
+
+    def __init__(self, codec, training):
+        self.codec = codec
+        self.models = {}
+        for genre in codec.genres:
+            streams = [self._tokens(piece) for piece in training if piece.meta.get("genre") == genre]
+            self.models[genre] = NGram(4, vocab_size=codec.vocab_size).fit(streams)
+
+    def __call__(self, piece):
+        tokens = self._tokens(piece)
+        return min(self.models, key=lambda genre: float(np.sum(self.models[genre].nll(tokens))))
+
+    def _tokens(self, piece):
+        return self.codec.encode(piece, controls=())
+
+
+# ---- loops
+
+
+def add_loops(results, composer, held_out, count, args):
+    """Shares of pieces with a loop: data, compositions with the default penalty and with others."""
+    parts = [part for piece in held_out for part in parts_of(piece)]
+    data = 100 * np.mean([loop_count(part) > 4 for part in parts])
+    results.add(f"held-out parts of {BARS} bars with a loop, of {len(parts)}", data, "%")
+    default = composer.options["repetition_penalty"]
+    for penalty in dict.fromkeys([default, *args.penalties]):
+        share, upper, warned = looping(composer, count, penalty, args.seeds[0])
+        name = f"compositions with a loop, penalty {penalty:g}"
+        results.add(f"{name}, of {count}", share, "%", reference=data)
+        goal = data + 2 if penalty == default else None
+        results.add(f"{name}: upper end of the 95 % interval", upper, "%", reference=data, goal=goal)
+        results.add(f"{name}: with a warning", warned, "%")
+
+
+def looping(composer, count, penalty, seed):
+    """Share of compositions with a loop, upper end of its interval, share with a warning, in %."""
+    pieces = composer.compose_many(count, bars=BARS, seed=seed + 2, repetition_penalty=penalty)
+    loops = sum(loop_count(piece) > 4 for piece in pieces)
+    warned = np.mean(["warning" in piece.meta for piece in pieces])
+    return 100 * loops / count, 100 * upper_bound(loops, count), 100 * warned
+
+
+def upper_bound(hits, count, level=0.95):
+    """Upper end of the Clopper-Pearson interval of a share.
+
+    Examples
+    --------
+    >>> round(upper_bound(0, 100), 4), round(upper_bound(5, 100), 4)
+    (0.0362, 0.1128)
+    """
+    from scipy.stats import beta
+
+    return 1.0 if hits == count else float(beta.ppf(1 - (1 - level) / 2, hits + 1, count - hits))
+
+
+def parts_of(piece):
+    """A piece cut into parts of `BARS` bars; a shorter rest is left out."""
+    count = len(piece.timing.bars(piece.duration)) // BARS
+    edges = piece.timing.quarters_to_seconds(piece.timing.first_bars(count * BARS + 1)[::BARS])
+    parts = [crop(piece, max(begin, 0.0), end) for begin, end in itertools.pairwise(edges)]
+    return [part for part in parts if len(part)]
+
+
+if __name__ == "__main__":
+    main()
