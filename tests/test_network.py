@@ -1,0 +1,113 @@
+"""The recurrent network: one step at a time equals the whole, and its distributions sum to one."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from musicgen import EventsCodec, FramesCodec
+from musicgen.composers.backend import to_numpy
+from musicgen.composers.likelihood import Scorer
+from musicgen.composers.network import PitchMemory, RecurrentNetwork
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def network_for(codec, **options):
+    """A small network with random weights in every part."""
+    sizes = {"embedding": 5, "units": 8, "layers": 2, "dropout": 0.0, "filters": 4, "reach": 6}
+    network = RecurrentNetwork(codec.pitch_table(), **{**sizes, **options})
+    random = np.random.default_rng(0)
+    for variable in network.trainable_variables:
+        variable.assign(random.normal(size=variable.shape) * 0.5)
+    return network
+
+
+def steps(network, tokens):
+    """Logits of `step` after every token, shape (batch, time, outputs)."""
+    weights, carry, logits = network.step_weights(), network.initial_carry(len(tokens)), []
+    for column in tokens.T:
+        scores, carry = network.step(weights, column, carry)
+        logits.append(to_numpy(scores))
+    return np.stack(logits, axis=1)
+
+
+@pytest.mark.parametrize("codec", [FramesCodec(), EventsCodec(tracks=3)], ids=["frames", "events"])
+@pytest.mark.parametrize("options", [{}, {"filters": 0}, {"rising": True}], ids=str)
+def test_single_steps_equal_the_whole(codec, options):
+    table = codec.pitch_table()
+    tokens = np.random.default_rng(1).integers(0, table.outputs, (3, 24)).astype(np.int32)
+    tokens[:, 0] = tokens[1, 13] = table.start
+    network = network_for(codec, **options)
+    np.testing.assert_allclose(steps(network, tokens), to_numpy(network(tokens)), atol=1e-4)
+
+
+def test_a_start_token_makes_the_network_forget():
+    codec = FramesCodec(lowest=60, keys=6)
+    network, start = network_for(codec), codec.pitch_table().start
+    piece = np.array([[start, 1, 4, 6, 0, 6]], np.int32)
+    twice = np.concatenate([piece, piece], axis=1)
+    np.testing.assert_allclose(to_numpy(network(twice))[:, 6:], to_numpy(network(piece)), atol=1e-5)
+
+
+def test_frames_of_a_tiny_vocabulary_have_probability_one_in_all():
+    """All ways to write two steps over three keys, each after any first ones: lower keys are masked."""
+    codec = FramesCodec(lowest=60, keys=3)
+    start, end = codec.pitch_table().start, 3
+    chords = [[*keys, end] for size in range(4) for keys in itertools.combinations(range(3), size)]
+    pieces = [np.array([start, *first, *second], np.int32) for first in chords for second in chords]
+    nats = Scorer(network_for(codec, rising=True)).nll(pieces)
+    assert len(pieces) == 64
+    assert np.exp([-piece.sum() for piece in nats]).sum() == pytest.approx(1, abs=1e-4)
+    total = sum(np.exp(-piece.sum()) for piece in Scorer(network_for(codec)).nll(pieces))
+    assert total < 0.9, "without the mask much probability goes to keys in no order"
+
+
+def test_the_memory_holds_the_groups_and_the_last_pitch_of_the_track():
+    codec = EventsCodec(tracks=2, velocities=0)
+    memory = PitchMemory(codec.pitch_table())
+    names = ["BOS_None", "Bar_None", "Position_0", "Track_0", "Pitch_60", "Duration_4", "Pitch_64", "Duration_4"]
+    names += ["Track_1", "Pitch_48", "Duration_4", "Position_4", "Track_0", "Pitch_62", "Duration_2", "Position_8"]
+    tokens = np.array([[codec.token(name) for name in names]], np.int32)
+    rows = [[np.flatnonzero(row).tolist() for row in rows] for rows in to_numpy(memory.over(tokens))[0]]
+    assert rows[0] == [[], [], [], []]
+    assert rows[7] == [[60, 64], [], [], [64]]
+    assert rows[10] == [[48, 60, 64], [], [], [48]]
+    assert rows[12] == [[], [48, 60, 64], [], [64]]  # back in track 0
+    assert rows[15] == [[], [62], [48, 60, 64], [62]]
+
+
+def test_the_head_over_intervals_knows_no_key():
+    """What it says after the same chords five semitones higher lies five semitones higher."""
+    codec = FramesCodec(lowest=40, keys=40)
+    network = network_for(codec, reach=5)
+    start, end = codec.pitch_table().start, 40
+    named = network.named_variables()
+    for name in ("logits.kernel", "interest.kernel"):  # all that knows pitches by their place
+        named[name].assign(np.zeros(named[name].shape))
+    chords = np.array([[start, 10, 14, 17, end, 12, 15]], np.int32)
+    higher = np.where(chords < end, chords + 5, chords)
+    low, high = to_numpy(network(chords))[0, 4:, :40], to_numpy(network(higher))[0, 4:, :40]
+    bias = to_numpy(named["logits.bias"].value)[:40]
+    np.testing.assert_allclose((low - bias)[:, 5:30], (high - bias)[:, 10:35], atol=1e-4)
+    assert np.ptp((low - bias)[:, 5:30]) > 0.1
+
+
+def test_likelihoods_are_those_of_the_network_whatever_stands_beside_a_stream():
+    codec = FramesCodec(lowest=60, keys=5)
+    network, start = network_for(codec, rising=True), codec.pitch_table().start
+    random = np.random.default_rng(2)
+    rolls = [random.random((length, 5)) < 0.4 for length in (3, 90, 40)]
+    streams = [np.concatenate([[start], codec.encode(roll)]).astype(np.int32) for roll in rolls]
+    for stream, nats in zip(streams, Scorer(network).nll(streams), strict=True):
+        logits = to_numpy(network(stream[None, :-1]))[0].astype(np.float64)
+        expected = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(logits)), stream[1:]]
+        np.testing.assert_allclose(nats, expected, atol=1e-3)
+
+
+def test_dropout_acts_in_training_alone():
+    codec = FramesCodec(lowest=60, keys=4)
+    network = network_for(codec, dropout=0.5)
+    tokens = np.array([[codec.pitch_table().start, 0, 2, 4]], np.int32)
+    np.testing.assert_array_equal(to_numpy(network(tokens)), to_numpy(network(tokens)))
+    assert not np.allclose(to_numpy(network(tokens, training=True)), to_numpy(network(tokens)))
