@@ -6,9 +6,9 @@ onset within 50 ms), and onset and offset F1 (the end too, within 50 ms or 20 % 
 are played by one instrument, half by as many as they have voices, with drums, which are no part of the truth.
 Intervals are 95 % bootstrap intervals of the mean gain over pieces.
 
-The defaults of `clean` are what `--tune` prints: a search on other pieces, played by other instruments. Two
-options are searched within bounds: tails up to 60 ms, as more would rather learn how the performances here are
-articulated than how long notes ring, and echoes up to a share of 0.9, as beyond it evenly repeated notes are near.
+The defaults of `clean` are what `--tune` prints: a search on other pieces, played by other instruments. Options are
+searched within bounds: tails up to 60 ms, as more would rather learn how the performances here are articulated than
+how long notes ring; echoes and fragments up to a share of 0.9, as beyond it are the notes that a player repeats.
 """
 
 import time
@@ -62,7 +62,7 @@ SEARCH = {
     "below_share": (0, 0.75, 0.8, 0.85, 0.9, 0.95),
     "faint_share": (0, 0.4, 0.45, 0.5, 0.55),
     "echo_share": (0, 0.7, 0.75, 0.8, 0.85, 0.9),
-    "fragment_share": (0, 0.8, 0.9, 1),
+    "fragment_share": (0, 0.7, 0.8, 0.9),
     "min_note_ms": (0, 140, 150, 175),
     "overlap_ms": (0, 50, 100, 150, 200),
     "tail_ms": (0, 20, 40, 60),
