@@ -267,7 +267,9 @@ def test_clean_takes_its_steps_in_their_order():
     assert pitches(clean(piece, echo_share=0, fragment_share=0.9)) == [60, 67, 67, 69, 38]
     assert pitches(clean(piece, below_share=0, voices=1)) == [60, 67, 69, 38]  # tails are cut before
     for option in ("above_share", "below_share", "faint_share", "echo_share", "fragment_share"):
-        with pytest.raises(InputError, match=r"share must lie between 0 and 1, not -0.1 \(0 leaves the step out\)"):
+        with pytest.raises(
+            InputError, match=rf"{option} must lie between 0 and 1, not -0.1 \(0 leaves the step out\)"
+        ):
             clean(piece, **{option: -0.1})
     for option in ("min_note_ms", "overlap_ms", "tail_ms"):
         with pytest.raises(InputError, match=f"{option} must be at least 0 ms and finite, not nan"):

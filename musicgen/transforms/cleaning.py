@@ -5,7 +5,7 @@ import numpy as np
 from .basic import canonical
 from .lengths import cut_overlaps, merge_fragments, trim_tails
 from .noise import drop_echoes, drop_faint, drop_ghosts, drop_short, limit_polyphony
-from .tracks import parted
+from .tracks import checked_share, parted
 
 
 def clean(
@@ -65,6 +65,8 @@ def clean(
     >>> clean(noisy).notes.tolist()
     [(0.0, 0.94, 60, 90, 0)]
     """
+    for name, share in (("faint", faint_share), ("echo", echo_share), ("fragment", fragment_share)):
+        checked_share(f"{name}_share", share)
     notes, drums = parted(sequence)
     piece = canonical(sequence.replace(notes=notes, duration=sequence.duration))
     piece = drop_ghosts(piece, above_share=above_share, below_share=below_share)
