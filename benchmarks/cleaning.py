@@ -6,12 +6,12 @@ onset within 50 ms), and onset and offset F1 (the end too, within 50 ms or 20 % 
 are played by one instrument, half by as many as they have voices, with drums, which are no part of the truth.
 Intervals are 95 % bootstrap intervals of the mean gain over pieces.
 
-The defaults of `clean` are what `--tune` prints: a search on other pieces, played by other instruments. Options are
-searched within bounds: tails up to 60 ms, as more would rather learn how the performances here are articulated than
-how long notes ring; echoes and fragments up to a share of 0.9, as beyond it are the notes that a player repeats.
+The defaults of `clean` are what `--tune` prints: a search on other pieces, played by other instruments, option
+after option in the order of the chain. They are searched within bounds: tails up to 60 ms, as more would rather
+learn how the performances here are articulated than how long notes ring; echoes and fragments up to a share of
+0.9, as beyond it are the notes that a player repeats.
 """
 
-import time
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -67,7 +67,6 @@ SEARCH = {
     "overlap_ms": (0, 50, 100, 150, 200),
     "tail_ms": (0, 20, 40, 60),
 }
-ROUNDS = 2
 NEARLY = 0.0001  # F1 by which a gentler value may be worse
 METRICS = ("onset F1", "onset and offset F1")
 DRAWS = 10_000
@@ -295,15 +294,13 @@ def lengths(piece):
 
 
 def tune(items):
-    """Print the options that a search by coordinates finds, beginning with every step left out."""
-    begin, found = time.perf_counter(), dict.fromkeys(SEARCH, 0)
-    for round_number in range(ROUNDS):
-        for option, values in SEARCH.items():
-            reached = {value: objective(items, {**found, option: value}) for value in values}
-            found[option] = gentlest(reached)
-            line = "  ".join(f"{value}: {score:.4f}" for value, score in reached.items())
-            print(f"round {round_number + 1}  {option:14}  {line}  → {found[option]}", flush=True)
-    print(found, f"{time.perf_counter() - begin:.0f} s")
+    """Print the best value of every option, those before it chosen, those after it left out."""
+    found = dict.fromkeys(SEARCH, 0)
+    for option, values in SEARCH.items():
+        reached = {value: objective(items, {**found, option: value}) for value in values}
+        found[option] = gentlest(reached)
+        print(f"{option:14}", "  ".join(f"{value}: {score:.4f}" for value, score in reached.items()), flush=True)
+    print(found)
     return found
 
 
