@@ -15,9 +15,9 @@ from ..score.key import PROFILES
 from .listening import completing, register, sounding, statements
 
 STATEMENTS = 4  # of a loop of a bar or less that cost nothing
-KEY_LEAD = 0.12  # correlation by which the key asked for shall lead all others
+KEY_LEAD = 0.16  # correlation by which the key asked for shall lead all others
 KEY_STRENGTH, STRONGEST_KEY = 40.0, 8.0  # nats per correlation that is missing, and at most, by a unit profile
-DENSITY_STRENGTH, STRONGEST_DENSITY = 0.3, 5.0  # nats per note that is owed, and at most
+DENSITY_STRENGTH, STRONGEST_DENSITY = 0.8, 8.0  # nats per note that is owed, and at most
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Guide:
         hit = ops.expand_dims(pitch, 2) == np.where(self._is("Pitch"), self.values, -1)[None]
         repeated = ops.max(ops.where(hit, ops.expand_dims(excess, 2), 0), axis=1)
         empty = _column(ops.where(heard["filled"] == 0, ops.maximum(heard["silent"] - 1, 0), 0))
-        return ops.cast(repeated + ops.where(self._is("Bar"), empty, 0), "float32")
+        return ops.cast(repeated + ops.where(self._is("Bar", "Meter"), empty, 0), "float32")
 
     def _towards_key(self, state, heard, key):
         """Pitches of the key gain by as much as it does not lead, against the key that leads instead."""
@@ -191,7 +191,7 @@ class Guide:
         position = _column(ops.maximum(register(state, "position"), 0))
         rest = _column(register(state, "bar_steps")) - position
         skipped = ops.where(self._is("Position"), self.values - position, 0)
-        skipped = ops.where(self._is("Bar", "EOS"), rest, skipped)
+        skipped = ops.where(self._is("Bar", "Meter", "EOS"), rest, skipped)  # all of them end the bar
         gained = self._is("Position", "Pitch", "Track").astype(np.float32)
         choosing = _column((register(state, "type") == TYPE["Duration"]) | (register(state, "type") == TYPE["Bar"]))
         return ops.where(choosing, _column(price) * (gained - pace * ops.cast(skipped, "float32")), 0.0)
