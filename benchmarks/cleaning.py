@@ -13,6 +13,7 @@ learn how the performances here are articulated than how long notes ring; echoes
 """
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from common import Results, best_seconds, make_parser
 from musicgen import NoteSequence, Track
 from musicgen import transforms as t
 from musicgen.datasets import load_corpus, split
-from musicgen.rendering import render
+from musicgen.rendering import available_backends, render
 from musicgen.transcription import find_recordings, transcribe, transcribe_audio
 from musicgen.workers import map_files
 
@@ -46,6 +47,8 @@ ARTICULATION = (0.75, 1.0)  # of a note's written length
 SCATTER_S = 0.008
 KICK, SNARE, HIHAT = 36, 38, 42
 STROKE_S = 0.1
+
+DRY, DRY_EVERY = "tinysoundfont", 5  # a synthesiser without reverb, for every fifth piece, whatever it is played by
 
 ALONE = {
     "drop_ghosts": t.drop_ghosts,
@@ -91,6 +94,8 @@ def main(argv=None):
     heard = heard_pieces("held out", args)
     for group in COUNTS:
         add_group(results, group, [item for item in heard if item.group == group], seed=args.seeds[0])
+    if DRY in available_backends():
+        add_dry(results, heard_pieces("held out", args, every=1 if args.quick else DRY_EVERY, backend=DRY))
     add_speed(results, [item.piece for item in heard])
     if args.data is not None:
         add_recordings(results, Path(args.data) / "gtzan", few=args.quick)
@@ -100,8 +105,8 @@ def main(argv=None):
 # ---- performances
 
 
-def heard_pieces(part, args):
-    """`Heard` of every performance of "held out" or "tuning"."""
+def heard_pieces(part, args, *, every=1, backend=None):
+    """`Heard` of every performance of "held out" or "tuning", or of every so manieth, by a synthesiser."""
     generator = np.random.default_rng([args.seeds[0], PARTS.index(part)])
     shares = {name: corpus[PARTS.index(part)] for name, corpus in halves(args.seeds[0], quick=args.quick).items()}
     played = []
@@ -116,7 +121,7 @@ def heard_pieces(part, args):
             else:
                 piece = band(piece, generator.permutation(programs))
             played.append((group, piece))
-    return transcriptions(played)
+    return transcriptions(played[::every], backend)
 
 
 def halves(seed, *, quick):
@@ -176,20 +181,20 @@ def drum_pattern(timing, track):
     ]
 
 
-def transcriptions(played):
+def transcriptions(played, backend):
     items = list(enumerate(piece for _, piece in played))
     found = {}
-    for outcome in map_files(hear, items, workers=WORKERS, progress=True, unit="piece"):
+    for outcome in map_files(partial(hear, backend), items, workers=WORKERS, progress=True, unit="piece"):
         if outcome.error is not None:
             raise outcome.error
         found[outcome.item[0]] = outcome.result
     return [Heard(group, truth(piece), found[number]) for number, (group, piece) in enumerate(played)]
 
 
-def hear(item):
+def hear(backend, item):
     """Render a numbered piece and transcribe it; in a process of its own."""
     piece = item[1]
-    audio = render(piece, sample_rate=SAMPLE_RATE).mean(axis=0)
+    audio = render(piece, sample_rate=SAMPLE_RATE, backend=backend).mean(axis=0)
     return transcribe_audio(audio, SAMPLE_RATE, beats=piece.timing)
 
 
@@ -251,6 +256,16 @@ def add_group(results, group, items, *, seed):
             if np.any(gain):  # what moves no onsets gains none
                 text = "95 %: {:+.4f} to {:+.4f}".format(*interval(gain, seed))
                 results.add(f"{group}: {name}, {label} alone", gain.mean(), "F1", reference=text, direction="max")
+
+
+def add_dry(results, items):
+    """Whether `clean` has learnt one synthesiser's room: both F1s with another one, which has none."""
+    for group in COUNTS:
+        chosen = [item for item in items if item.group == group]
+        before, after = scores(chosen).mean(axis=0), scores(chosen, t.clean).mean(axis=0)
+        for name, old, new in zip(METRICS, before, after, strict=True):
+            what = f"{group}, {len(chosen)} of them played without reverb: {name}, cleaned"
+            results.add(what, new, "", reference=old, direction="max")
 
 
 def interval(values, seed):
