@@ -496,6 +496,8 @@ def test_report_counts_what_is_there():
     told = waltz.replace(meta={"key": "e minor", "tempo": "120 quarters per minute assumed"})
     odd = report_data(piece for piece in [told, waltz.replace(meta={"key": "H dur"})])
     assert (odd.keys, odd.assumed) == ({"e minor": 1, "C major": 1}, {"tempo": 1})
+    assert plot_data_report(odd).axes[4].get_xlabel() == "beats per minute, assumed for 1 of 2 pieces"
+    assert plot_data_report(report).axes[4].get_xlabel() == "beats per minute"
     assert report.genres["dance"] >= 1
     assert report.duplicates == [["waltz", "copy"]]
     assert report.bpm.tolist() == pytest.approx([90, 90, 120])

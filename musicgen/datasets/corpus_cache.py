@@ -10,7 +10,7 @@ import numpy as np
 from ..notes import NOTE_DTYPE, NoteSequence
 from ..timing import Timing
 
-FORMAT_VERSION = 2  # raise it when parsing or the file changes
+FORMAT_VERSION = 3  # raise it when parsing or the file changes
 
 
 class StoredPieces(Sequence):

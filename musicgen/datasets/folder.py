@@ -132,7 +132,7 @@ def _not_transcribed(root, genres):
         return []
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"is no manifest of transcriptions: {error}",
+            "is no manifest of transcriptions that this musicgen can read",
             path=root / TRANSCRIPTIONS,
             remedy="delete it, or transcribe again",
         ) from error

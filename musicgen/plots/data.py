@@ -45,7 +45,10 @@ def plot_data_report(report):
     _draw_counts(panels[1], "genre", dict(report.genres.most_common()))
     _draw_counts(panels[2], "meter", dict(report.meters.most_common()))
     _draw_counts(panels[3], "key", dict(report.keys.most_common()))
-    _draw_distribution(panels[4], "tempo", report.bpm, "beats per minute")
+    guesses = (
+        f", assumed for {report.assumed['tempo']:,} of {report.pieces:,} pieces" if report.assumed["tempo"] else ""
+    )
+    _draw_distribution(panels[4], "tempo", report.bpm, f"beats per minute{guesses}")
     _draw_distribution(panels[5], "polyphony", report.polyphony, "notes that sound at once, mean of a piece")
     figure.suptitle(_headline(report), x=0.01, ha="left", color=INK, fontweight="bold", parse_math=False)
     return figure
