@@ -34,7 +34,6 @@ KEYS = ("C major", "G major", "Bb major", "E major", "A minor", "D minor", "F# m
 ASKED = {
     "key": [{"key": key} for key in KEYS],
     "tempo": [{"tempo": bpm} for bpm in (60, 77.7, 93, 120)],
-    "meter": [{"meter": meter} for meter in ("4/4", "3/4", "2/4")],
     "bars": [{"bars": bars} for bars in (1, 4, 13)],
     "density": [{"density": density} for density in (1.0, 2.0, 3.5)],
     "polyphony": [{"polyphony": notes} for notes in (1, 2, 3)],
@@ -42,6 +41,7 @@ ASKED = {
     "instrument": [{"instrument": name} for name in ("Flute", "Violin", "Church Organ")],
     "genre": [{"genre": genre} for genre in ("chorale", "folk")],
 }
+METERS = 3  # the most frequent ones of the training data are asked for
 ENOUGH = 90  # % right
 
 
@@ -88,7 +88,9 @@ def add_controls(results, composer, training, each, seed):
     """A row for every control: the share of pieces that became what was asked."""
     judge = GenreJudge(composer.codec, training)
     free = composer.compose_many(each, bars=BARS, seed=seed + 1)
-    for control, requests in ASKED.items():
+    held = composer.provenance["controls"]["Meter"]
+    meters = sorted(held, key=held.get)[-METERS:]
+    for control, requests in {**ASKED, "meter": [{"meter": meter} for meter in meters]}.items():
         hits, chance = [], []
         for number, request in enumerate(requests):
             options = {"bars": BARS, **request}
