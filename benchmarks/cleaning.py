@@ -6,14 +6,14 @@ onset within 50 ms), and onset and offset F1 (the end too, within 50 ms or 20 % 
 are played by one instrument, half by as many as they have voices, with drums, which are no part of the truth.
 Intervals are 95 % bootstrap intervals of the mean gain over pieces.
 
-The defaults of `clean` are what `--tune` prints: a search on other pieces, played by other instruments, option
-after option in the order of the chain. They are searched within bounds: tails up to 60 ms, as more would rather
-learn how the performances here are articulated than how long notes ring; echoes and fragments up to a share of
-0.9, as beyond it are the notes that a player repeats.
+The defaults of `clean` are what `--tune` prints: a search on other pieces, mostly of other corpora, played by
+other instruments, option after option in the order of the chain. They are searched within bounds: tails up to 60
+ms, as more would rather learn how the performances here are articulated than how long notes ring; echoes and
+fragments up to a share of 0.9, as beyond it are the notes that a player repeats.
 """
 
+import functools
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,12 +28,19 @@ from musicgen.transcription import find_recordings, transcribe, transcribe_audio
 from musicgen.workers import map_files
 
 WORKERS = 2
-CORPORA = {"bach-chorales": None, "folk": 80, "string-quartets": 40}  # how many pieces are looked at
-PARTS = ("held out", "tuning")
+#: How many pieces of which corpora are played, by what they are for and by group.
 COUNTS = {
-    "one instrument": {"bach-chorales": 50, "folk": 30, "string-quartets": 20},
-    "mixes with drums": {"bach-chorales": 80, "string-quartets": 20},
+    "tuning": {
+        "one instrument": {"bach-chorales": 50, "folk": 30, "string-quartets": 20},
+        "mixes with drums": {"bach-chorales": 80, "string-quartets": 20},
+    },
+    "held out": {
+        "one instrument": {"trecento": 50, "folk": 30, "string-quartets": 20},
+        "mixes with drums": {"palestrina": 40, "monteverdi": 40, "string-quartets": 20},
+    },
 }
+PARTS, GROUPS = tuple(COUNTS), tuple(COUNTS["tuning"])
+DIVIDED = {"folk": 80, "string-quartets": 40}  # corpora of which each part has a half, and how many pieces of them
 #: General MIDI programs: a keyboard, a plucked, a bowed and a blown one, then more for the mixes. Programs that the
 #: SoundFont plays at other pitches than written (organs, acoustic bass) are not among them.
 PROGRAMS = {"held out": (0, 24, 40, 73, 42, 68, 56, 33), "tuning": (4, 46, 41, 71, 25, 57, 11, 35)}
@@ -85,14 +92,14 @@ class Heard(NamedTuple):
 
 def main(argv=None):
     """Measure and write; returns the content of the result file (None for `--tune`)."""
-    parser = make_parser(__doc__)
+    parser = make_parser(__doc__, seeds=[1])  # the split and the performances with which the transforms were written
     parser.add_argument("--tune", action="store_true", help="search the defaults of clean on the tuning pieces")
     args = parser.parse_args(argv)
     if args.tune:
         return tune(heard_pieces("tuning", args))
     results = Results(args)
     heard = heard_pieces("held out", args)
-    for group in COUNTS:
+    for group in GROUPS:
         add_group(results, group, [item for item in heard if item.group == group], seed=args.seeds[0])
     if DRY in available_backends():
         add_dry(results, heard_pieces("held out", args, every=1 if args.quick else DRY_EVERY, backend=DRY))
@@ -108,14 +115,10 @@ def main(argv=None):
 def heard_pieces(part, args, *, every=1, backend=None):
     """`Heard` of every performance of "held out" or "tuning", or of every so manieth, by a synthesiser."""
     generator = np.random.default_rng([args.seeds[0], PARTS.index(part)])
-    shares = {name: corpus[PARTS.index(part)] for name, corpus in halves(args.seeds[0], quick=args.quick).items()}
-    played = []
-    for group, counts in COUNTS.items():
-        # Passages are drawn anew for every group: a movement may serve in both.
-        chosen = [piece for name, count in counts.items() for piece in taken(shares[name], count, group, args.quick)]
-        for number, piece in enumerate(chosen):
+    programs, played = PROGRAMS[part], []
+    for group, pieces in chosen_pieces(part, args.seeds[0], quick=args.quick).items():
+        for number, piece in enumerate(pieces):
             piece = performed(piece, generator)
-            programs = PROGRAMS[part]
             if group == "one instrument":
                 piece = alone(piece, programs[number % SINGLE])
             else:
@@ -124,21 +127,27 @@ def heard_pieces(part, args, *, every=1, backend=None):
     return transcriptions(played[::every], backend)
 
 
-def halves(seed, *, quick):
-    """Two halves of every corpus, copies and movements not divided."""
+def chosen_pieces(part, seed, *, quick):
+    """Pieces of each group; where a corpus has too few for both, passages of the same serve in both."""
+    chosen, used = {group: [] for group in GROUPS}, {}
+    for group, counts in COUNTS[part].items():
+        for name, count in counts.items():
+            count = 2 if quick else count
+            first = used.get(name, 0)
+            pieces = corpus_pieces(name, part, seed, first + count)
+            first = first if len(pieces) >= first + count else 0
+            chosen[group] += pieces[first : first + count]
+            used[name] = first + count
+    return chosen
+
+
+@functools.cache
+def corpus_pieces(name, part, seed, count):
+    """So many pieces of a corpus, or, of one that is divided, the half that a part may play."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of pieces that music21 cannot read
-        corpora = {
-            name: list(load_corpus(name, limit=4 if quick and limit else limit)) for name, limit in CORPORA.items()
-        }
-    return {name: split(pieces, (0.5, 0.5), seed=seed) for name, pieces in corpora.items()}
-
-
-def taken(pieces, count, group, quick):
-    """So many pieces; of chorales, others for each group."""
-    first = 0 if group == "one instrument" else COUNTS["one instrument"]["bach-chorales"]
-    first = first if len(pieces) >= first + count else 0
-    return pieces[first : first + (2 if quick else count)]
+        pieces = list(load_corpus(name, limit=DIVIDED.get(name, count)))
+    return split(pieces, (0.5, 0.5), seed=seed)[PARTS.index(part)] if name in DIVIDED else pieces
 
 
 def performed(piece, generator):
@@ -184,7 +193,7 @@ def drum_pattern(timing, track):
 def transcriptions(played, backend):
     items = list(enumerate(piece for _, piece in played))
     found = {}
-    for outcome in map_files(partial(hear, backend), items, workers=WORKERS, progress=True, unit="piece"):
+    for outcome in map_files(functools.partial(hear, backend), items, workers=WORKERS, progress=True, unit="piece"):
         if outcome.error is not None:
             raise outcome.error
         found[outcome.item[0]] = outcome.result
@@ -260,7 +269,7 @@ def add_group(results, group, items, *, seed):
 
 def add_dry(results, items):
     """Whether `clean` has learnt one synthesiser's room: both F1s with another one, which has none."""
-    for group in COUNTS:
+    for group in GROUPS:
         chosen = [item for item in items if item.group == group]
         before, after = scores(chosen).mean(axis=0), scores(chosen, t.clean).mean(axis=0)
         for name, old, new in zip(METRICS, before, after, strict=True):
@@ -327,7 +336,7 @@ def gentlest(reached):
 def objective(items, options):
     """Mean over groups and both F1s."""
     found = {
-        group: scores([i for i in items if i.group == group], lambda p: t.clean(p, **options)) for group in COUNTS
+        group: scores([i for i in items if i.group == group], lambda p: t.clean(p, **options)) for group in GROUPS
     }
     return float(np.mean([values.mean() for values in found.values()]))
 
