@@ -94,6 +94,7 @@ def _add_transcribe(commands):
     parser.add_argument("--onset-threshold", type=_PROBABILITY, default=0.5, metavar="P", help="default 0.5")
     parser.add_argument("--frame-threshold", type=_PROBABILITY, default=0.3, metavar="P", help="default 0.3")
     parser.add_argument("--min-note-ms", type=_AT_LEAST_0, default=127.7, metavar="MS", help="default 127.7")
+    parser.add_argument("--drums", action="store_true", help="hear kick, snare and hi-hat too, on a drum track")
     parser.add_argument("--clean", action="store_true", help="take away ghosts, faint notes, echoes and tails")
     parser.add_argument(
         "--fallback-bpm", type=_POSITIVE, metavar="BPM", help="tempo for recordings in which no beat is found"
@@ -111,6 +112,7 @@ def _transcribe(options):
         onset_threshold=options.onset_threshold,
         frame_threshold=options.frame_threshold,
         min_note_ms=options.min_note_ms,
+        drums=options.drums,
         fallback_bpm=options.fallback_bpm,
         clean=options.clean,
     )

@@ -59,7 +59,7 @@ def transcribe_folder(paths, out, *, workers=None, scheduler=None, progress=True
     fallback_bpm : float, optional
         See `transcribe`.
     **settings
-        `onset_threshold` and the other settings of `transcribe`.
+        `onset_threshold`, `drums` and the other settings of `transcribe`.
 
     Returns
     -------

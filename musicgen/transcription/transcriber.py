@@ -14,12 +14,14 @@ from ..timing import Timing
 from ..transforms import clean as cleaned
 from .audio import SILENCE, audio_seconds, read_audio, read_blocks, resample
 from .decoding import LOWEST_PITCH, N_PITCHES, decode_notes
+from .drums import hear_drums
 from .model import HOP, SAMPLE_RATE, frame_times, posteriors, transcriber_version
 
 #: Recordings longer than this are read twice, in blocks, and their beats are tracked in sections.
 LONG_S = 600.0
 
 _HIGHEST_PITCH = LOWEST_PITCH + N_PITCHES - 1
+_PITCHED, _DRUMS = Track("Basic Pitch"), Track("Drums", drum=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,7 @@ class Settings:
     max_pitch: int = _HIGHEST_PITCH
     melodia_trick: bool = True
     clean: bool = False
+    drums: bool = False
 
     def __post_init__(self):
         for name in ("onset_threshold", "frame_threshold"):
@@ -40,6 +43,8 @@ class Settings:
                 raise InputError(f"{name} must lie in (0, 1], not {getattr(self, name)}")
         if not 0 <= self.min_note_ms < np.inf:
             raise InputError(f"min_note_ms must be at least 0 ms, not {self.min_note_ms}")
+        if not isinstance(self.drums, bool):
+            raise InputError(f"drums must be True or False, not {self.drums!r}")
         if not LOWEST_PITCH <= self.min_pitch <= self.max_pitch <= _HIGHEST_PITCH:
             raise InputError(
                 f"min_pitch {self.min_pitch} and max_pitch {self.max_pitch} are no range",
@@ -86,13 +91,16 @@ def transcribe(path, *, beats=None, fallback_bpm=None, genre=None, threads=1, **
             Whether notes without a clear onset are heard.
         clean : bool, default False
             Whether ghosts, faint notes, echoes and tails are taken away by `transforms.clean` with its defaults.
+        drums : bool, default False
+            Whether kick, snare and hi-hat are heard too, on a drum track, see `drums.hear_drums`.
 
     Returns
     -------
     NoteSequence
-        One piano track; velocities are 127 times the mean probability. Its timing covers the whole recording, whose
-        length is its duration. `meta`: title, source (file name), genre, transcriber, settings, and beats, which is
-        "annotated", "given", "tracked by librosa", or "none found: ...".
+        One piano track; velocities are 127 times the mean probability. Where drums are asked for and heard, a drum
+        track follows. Its timing covers the whole recording, whose length is its duration. `meta`: title, source
+        (file name), genre, transcriber, settings, and beats, which is "annotated", "given", "tracked by librosa",
+        or "none found: ...".
 
     Raises
     ------
@@ -221,12 +229,15 @@ def _check_loud(peak):
 
 def _transcribed(audio, given, fallback_bpm, threads, settings):
     notes, duration = _notes(audio, threads, settings)
+    notes, tracks = _with_drums(notes, audio) if settings.drums else (notes, (_PITCHED,))
+    if not len(notes):
+        raise InputError("no notes found", remedy="lower onset_threshold, frame_threshold or min_note_ms")
     if given is None:
         given = _tracked_timing(audio, fallback_bpm)
     _check_fit(given, duration)
     piece = NoteSequence(
         notes,
-        tracks=(Track("Basic Pitch"),),
+        tracks=tracks,
         timing=given.timing.covering(0.0, duration),
         duration=duration,
         meta={"beats": given.origin, "transcriber": transcriber_version(), **_described(settings)},
@@ -261,12 +272,21 @@ def _notes(audio, threads, settings):
         min_frames=int(np.round(settings.min_note_ms / 1000 * SAMPLE_RATE / HOP)),
         melodia_trick=settings.melodia_trick,
     )
-    if not found:
-        raise InputError("no notes found", remedy="lower onset_threshold, frame_threshold or min_note_ms")
     return _note_array(found, frame_times(len(heard.frames))), heard.samples / SAMPLE_RATE
 
 
+def _with_drums(notes, audio):
+    """Notes with the strokes of drums among them, and their tracks."""
+    strokes = hear_drums(audio.blocks())
+    if not len(strokes):
+        return notes, (_PITCHED,)
+    strokes["track"] = 1
+    return np.concatenate([notes, strokes]), (_PITCHED, _DRUMS)
+
+
 def _note_array(found, times):
+    if not found:
+        return np.empty(0, NOTE_DTYPE)
     start, end, pitch, probability = (np.array(column) for column in zip(*found, strict=True))
     notes = np.empty(len(found), NOTE_DTYPE)
     notes["start"], notes["end"], notes["pitch"], notes["track"] = times[start], times[end], pitch, 0
