@@ -13,11 +13,11 @@ settings.load_profile("musicgen")
 @pytest.fixture(scope="session")
 def librosa():
     """The package, loaded under the lock of all processes: two that compile its cache at once can crash."""
-    from musicgen.beats import _loaded_librosa
+    from musicgen.beats.tracking import loaded_librosa
     from musicgen.errors import MissingDependencyError
 
     try:
-        return _loaded_librosa()
+        return loaded_librosa()
     except MissingDependencyError:
         pytest.skip("librosa is not installed")
 

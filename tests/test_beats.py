@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicgen.beats import estimate_beats, read_beats
+from musicgen.beats import estimate_beats, estimate_beats_in_sections, read_beats
+from musicgen.beats.decoding import _best_paths, _states, _traced
 from musicgen.errors import InputError
 
 
@@ -119,10 +120,72 @@ def test_tracker_finds_an_even_beat_and_its_accents(sample_rate):
     assert np.all(np.minimum(offset, 4 - offset) < 0.3)
 
 
+@pytest.mark.parametrize("bpm", [70, 110, 140])
+@pytest.mark.parametrize("first", [0.3, 0.307])
+def test_tracked_beats_are_neither_early_nor_late(bpm, first):
+    beats = estimate_beats(clicks(bpm, 20, first=first), 22050).beats
+    places = (beats - first) / (60 / bpm)
+    inside = (places > 0.5) & (places < 18 * bpm / 60)
+    assert inside.sum() > 15 * bpm / 60
+    errors = (places - np.round(places))[inside] * 60 / bpm
+    assert abs(np.median(errors)) < 0.012
+    assert np.abs(errors).max() < 0.025
+
+
+def test_tracker_follows_a_change_of_tempo():
+    audio = np.concatenate([clicks(100, 12, first=0.0), clicks(104, 12, first=0.0)])
+    beats = estimate_beats(audio, 22050).beats
+    for bpm, begin, end in ((100, 2, 11), (104, 14, 23)):
+        assert 60 / np.diff(beats[(beats > begin) & (beats < end)]).mean() == pytest.approx(bpm, rel=0.01)
+
+
+def test_loudness_does_not_matter():
+    audio = clicks(96, 10)
+    np.testing.assert_allclose(estimate_beats(audio / 512, 22050).beats, estimate_beats(audio, 22050).beats)
+
+
+@given(seed=st.integers(0, 10**6), n_frames=st.integers(1, 60))
+@settings(max_examples=25)
+def test_decoded_beats_are_the_likeliest_of_all(seed, n_frames):
+    frames_per_s = 12
+    states = _states(frames_per_s, 20)
+    gains = np.random.default_rng(seed).normal(0, 1, n_frames).astype(np.float32)
+    assert _traced(*_best_paths(gains, states), states) == plain_viterbi(gains, states)
+
+
+def plain_viterbi(gains, states):
+    """(frame, length) of the beats, by a dense table of transitions."""
+    n_states, lengths = states.last[-1] + 1, states.lengths
+    ways = np.full((n_states, n_states), -np.inf)
+    for state in range(n_states - 1):
+        if state not in states.last:
+            ways[state, state + 1] = 0
+    for index, last in enumerate(states.last):
+        ways[last, states.first] = states.changes[:, index]
+    emissions = np.zeros((len(gains), n_states))
+    emissions[:, states.onsets] = gains[:, None]
+    scores, origins = np.zeros(n_states), []
+    for emission in emissions:
+        origins.append((scores[:, None] + ways).argmax(axis=0))
+        scores = (scores[:, None] + ways).max(axis=0) + emission
+    state, path = int(scores.argmax()), []
+    for frame in range(len(gains) - 1, -1, -1):
+        path.append((frame, state))
+        state = origins[frame][state]
+    first = states.first.tolist()
+    return [(frame, int(lengths[first.index(state)])) for frame, state in reversed(path) if state in first]
+
+
 @pytest.mark.parametrize("samples", [0, 1, 4000, 22050 * 3])
 def test_no_beat_is_an_error_not_a_guess(samples):
     with pytest.raises(InputError, match="no beat found"):
         estimate_beats(np.zeros(samples), 22050)
+
+
+def test_sections_of_a_long_recording_meet():
+    audio = clicks(120, 420)
+    beats = estimate_beats_in_sections(np.array_split(audio, 7), 22050).beats
+    assert np.abs(np.diff(beats[(beats > 1) & (beats < 419)]) - 0.5).max() < 0.04
 
 
 def test_tracker_wants_mono():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import grid_sequences, sequences, timings
 
 from musicgen import InputError, Meter, NoteSequence, Timing, Track
-from musicgen.transforms import canonical, crop, fit_timing, quantise, stretch, transpose
+from musicgen.transforms import canonical, crop, fit_timing, onset_shifts, quantise, stretch, transpose
 
 
 @given(sequences(max_s=5.0))
@@ -76,6 +76,20 @@ def test_quantising_a_grid_changes_nothing(piece):
     back = quantise(piece, 4)
     np.testing.assert_allclose(back.notes["start"], piece.notes["start"], atol=1e-9)
     np.testing.assert_allclose(back.notes["end"], piece.notes["end"], atol=1e-9)
+
+
+@given(piece=sequences(), resolution=st.integers(1, 12))
+def test_shifts_are_those_of_quantising(piece, resolution):
+    shifted = np.sort(piece.notes["start"] + onset_shifts(piece, resolution))
+    np.testing.assert_allclose(shifted, quantise(piece, resolution).notes["start"], atol=1e-9)
+
+
+def test_shifts_keep_the_order_of_the_notes_and_tell_early_from_late():
+    piece = NoteSequence([(0.1, 0.2, 60, 80, 0), (0.38, 0.5, 50, 80, 0), (0.49, 0.7, 70, 80, 0)])
+    np.testing.assert_allclose(onset_shifts(piece, 4), [0.025, -0.005, 0.01])
+    assert len(onset_shifts(NoteSequence(), 4)) == 0
+    with pytest.raises(InputError, match="resolution must be at least 1"):
+        onset_shifts(piece, 0)
 
 
 def test_quantising_follows_the_beat_and_stays_after_0():

@@ -16,7 +16,7 @@ from .transcriber import checked_settings, transcribe
 
 MANIFEST = "manifest.jsonl"
 _WRITTEN_SUFFIXES = (".mid", ".jsonl")
-_FORMAT = 1  # raise it when the same recording and settings give another file, as other defaults of `clean` would
+_FORMAT = 2  # raise it when the same recording and settings give another file, as other defaults of `clean` would
 
 
 @dataclass

@@ -99,8 +99,8 @@ def transcribe(path, *, beats=None, fallback_bpm=None, genre=None, threads=1, **
     NoteSequence
         One piano track; velocities are 127 times the mean probability. Where drums are asked for and heard, a drum
         track follows. Its timing covers the whole recording, whose length is its duration. `meta`: title, source
-        (file name), genre, transcriber, settings, and beats, which is "annotated", "given", "tracked by librosa",
-        or "none found: ...".
+        (file name), genre, transcriber, settings, and beats, which is "annotated", "given", "tracked" or
+        "none found: ...".
 
     Raises
     ------
@@ -296,7 +296,7 @@ def _note_array(found, times):
 
 def _tracked_timing(audio, fallback_bpm):
     try:
-        return _Given(audio.estimate_beats(), "tracked by librosa")
+        return _Given(audio.estimate_beats(), "tracked")
     except InputError as error:
         if fallback_bpm is None:
             remedy = "give its beats, or an even tempo: fallback_bpm (--fallback-bpm)"

@@ -3,7 +3,7 @@
 Nothing is repaired anywhere in the library without one of these names being called.
 """
 
-from .basic import canonical, crop, fit_timing, monophonic, quantise, stretch, transpose
+from .basic import canonical, crop, fit_timing, monophonic, onset_shifts, quantise, stretch, transpose
 from .cleaning import clean
 from .lengths import cut_overlaps, merge_fragments, trim_tails
 from .noise import drop_echoes, drop_faint, drop_ghosts, drop_short, limit_polyphony
@@ -21,6 +21,7 @@ __all__ = [
     "limit_polyphony",
     "merge_fragments",
     "monophonic",
+    "onset_shifts",
     "quantise",
     "stretch",
     "transpose",

@@ -117,16 +117,51 @@ def quantise(sequence, resolution):
     >>> quantise(NoteSequence([(0.13, 0.2, 60, 80, 0)]), 4).notes[["start", "end"]].tolist()
     [(0.125, 0.25)]
     """
+    notes = np.array(sequence.notes)
+    notes["start"], notes["end"] = _on_grid(sequence, resolution)
+    return sequence.replace(notes=notes)
+
+
+def onset_shifts(sequence, resolution):
+    """How far `quantise` moves the start of every note.
+
+    Parameters
+    ----------
+    sequence : NoteSequence
+    resolution : int
+        Steps per quarter note, at least 1.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (notes,)
+        Seconds, later positive, in the order of the notes. Their median and 95th percentile tell how well a timing
+        fits its notes.
+
+    Raises
+    ------
+    InputError
+        If `resolution` is no whole number of at least 1.
+
+    Examples
+    --------
+    >>> from musicgen import NoteSequence
+    >>> onset_shifts(NoteSequence([(0.13, 0.2, 60, 80, 0), (0.24, 0.5, 62, 80, 0)]), 4).round(3).tolist()
+    [-0.005, 0.01]
+    """
+    return _on_grid(sequence, resolution)[0] - sequence.notes["start"]
+
+
+def _on_grid(sequence, resolution):
+    """Starts and ends of the notes in seconds, after `quantise`."""
     resolution = whole("resolution", resolution)
     if resolution < 1:
         raise InputError(f"resolution must be at least 1 step per quarter note, not {resolution}")
-    timing, notes = sequence.timing, np.array(sequence.notes)
+    timing, notes = sequence.timing, sequence.notes
     first = math.ceil(float(timing.seconds_to_quarters(0.0)) * resolution - _NEAR)
     starts = np.maximum(_nearest(timing.seconds_to_quarters(notes["start"]) * resolution), first)
     ends = np.maximum(_nearest(timing.seconds_to_quarters(notes["end"]) * resolution), starts + 1)
-    notes["start"] = np.maximum(timing.quarters_to_seconds(starts / resolution), 0.0)
-    notes["end"] = timing.quarters_to_seconds(ends / resolution)
-    return sequence.replace(notes=notes)
+    begin, end = (timing.quarters_to_seconds(places / resolution) for places in (starts, ends))
+    return np.maximum(begin, 0.0), end
 
 
 def monophonic(sequence, *, track=None):
