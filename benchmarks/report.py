@@ -21,6 +21,7 @@ ORDER = (
     "transcription",
     "cleaning",
     "beats",
+    "drums",
     "codecs",
     "polyphonic",
     "sampling",
