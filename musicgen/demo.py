@@ -132,9 +132,12 @@ def _transcribe(audio, out):
         note = f"{len(chosen)} of {len(found)} recordings taken; `musicgen transcribe` takes all"
         print(f"    {note}", file=sys.stderr)
     report = transcribe_folder(paths, out)
-    folder = load_folder(out) if report.done else ()
+    if not report.done:
+        return len(chosen), [], report.refused, note
+    folder = load_folder(out)
     pieces = list(folder)
-    return len(chosen), pieces, report.refused + getattr(folder, "refused", []), note
+    unusable = [pair for pair in folder.refused if pair not in folder.set_aside]  # those are in the report too
+    return len(chosen), pieces, report.refused + unusable, note
 
 
 def _held_out(pieces, seed):
