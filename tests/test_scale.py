@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicgen import beats as beats_room
 from musicgen import files
+from musicgen.beats import tracking
 from musicgen.cli import main
 from musicgen.errors import InputError, MissingDependencyError
 from musicgen.midi import read_midi
@@ -155,12 +155,12 @@ def guarded(concatenate):
 
 
 def test_beats_of_sections_join_and_pauses_are_filled(monkeypatch):
-    monkeypatch.setattr(beats_room, "_SECTION_S", 20.0)
-    monkeypatch.setattr(beats_room, "_SHARED_S", 4.0)
+    monkeypatch.setattr(tracking, "_SECTION_S", 20.0)
+    monkeypatch.setattr(tracking, "_SHARED_S", 4.0)
     clicks = np.zeros(90 * RATE)
     clicks[:: RATE // 2] = 1
     clicks[35 * RATE : 60 * RATE] = 0
-    timing = beats_room.estimate_beats_in_sections(np.array_split(clicks, 13), RATE)
+    timing = tracking.estimate_beats_in_sections(np.array_split(clicks, 13), RATE)
     gaps = np.diff(timing.beats)
     assert gaps.min() > 0.4
     assert gaps.max() < 0.8
@@ -170,7 +170,7 @@ def test_beats_of_sections_join_and_pauses_are_filled(monkeypatch):
 
 def test_nothing_but_silence_has_no_beats_in_any_section():
     with pytest.raises(InputError, match="no beat found"):
-        beats_room.estimate_beats_in_sections([np.zeros(RATE)] * 3, RATE)
+        tracking.estimate_beats_in_sections([np.zeros(RATE)] * 3, RATE)
 
 
 # One run after another, and two at once
