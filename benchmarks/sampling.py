@@ -3,8 +3,9 @@
 The network is the preset "base", two layers of 512 units, with the grammar's masks, top_p and the penalty on loops,
 as `compose` uses it; its weights are random, as time does not depend on them. The rivals are sampled in the same run:
 a PyTorch LSTM of the same layers and vocabulary in eager mode with top_p (leaner than ours: one embedding as input,
-no memory of pitches, no head over intervals, no grammar), and `keras.Model.predict` called for every token. What 64
-streams cost at least is measured as the bare matrix products of the network's step, in the same compiled loop.
+no memory of pitches, no head over intervals, no grammar), as it comes and in the fastest of eight ways that were
+found, and `keras.Model.predict` called for every token. What 64 streams cost at least is measured as the bare matrix
+products of the network's step, in the same compiled loop.
 
 Backends run in processes of their own, one after the other, each with the same number of threads; every figure is the
 best of some repetitions, as other work may share the machine.
@@ -41,8 +42,9 @@ def main(argv=None):
         return None
     results = Results(args)
     found = {name: in_process(name, args) for name in (*BACKENDS, "torch")}
-    torch = found.pop("torch")["one"]
-    results.add("PyTorch eager: one stream", torch, "tokens/s", direction="max")
+    torch = found.pop("torch")
+    results.add("PyTorch eager, nn.LSTM as it comes: one stream", torch["plain"], "tokens/s", direction="max")
+    results.add("PyTorch eager, fastest of eight ways: one stream", torch["fastest"], "tokens/s", direction="max")
     ranked = sorted(BACKENDS, key=lambda name: -found[name]["one"])
     for name, goal in zip(ranked, RIVAL_GOALS, strict=True):
         add_backend(results, name, found[name], torch, goal)
@@ -51,8 +53,10 @@ def main(argv=None):
 
 def add_backend(results, name, rates, torch, goal):
     """The rows of one backend."""
-    results.add(f"{name}: one stream", rates["one"], "tokens/s", reference=torch, direction="max")
-    results.add(f"{name}: one stream, times PyTorch", rates["one"] / torch, "×", goal=goal, direction="max")
+    plain, fastest = rates["one"] / torch["plain"], rates["one"] / torch["fastest"]
+    results.add(f"{name}: one stream", rates["one"], "tokens/s", reference=torch["plain"], direction="max")
+    results.add(f"{name}: one stream, times PyTorch as it comes", plain, "×", goal=goal, direction="max")
+    results.add(f"{name}: one stream, times PyTorch at its fastest", fastest, "×", direction="max")
     ratio = rates["one"] / rates["predict"]
     results.add(f"{name}: predict per token", rates["predict"], "tokens/s", direction="max")
     results.add(f"{name}: one stream, times predict", ratio, "×", goal=PREDICT_GOAL, direction="max")
@@ -140,7 +144,7 @@ def products_rate(composer, count, tokens):
     from musicgen.composers.backend import compile_function, scan, to_numpy
 
     weights = composer.network.step_weights()
-    names = ("lstm_1.kernel", "lstm_1.recurrent_kernel", "lstm_2.kernel", "lstm_2.recurrent_kernel")
+    names = ("around", "lstm_1.recurrent_kernel", "lstm_2.kernel", "lstm_2.recurrent_kernel")
     names += ("logits.kernel", "interest.kernel")
     sizes = {name: weights[name].shape[0] for name in names}
     rng = np.random.default_rng(0)
@@ -197,7 +201,8 @@ def _drawn(logits, top_p, rng):
 def torch_rate(tokens):
     """Tokens per second of an eager PyTorch LSTM of the same layers, sampled with top_p.
 
-    `LSTM` and `LSTMCell`, with and without oneDNN, with one thread and PyTorch's own choice: the fastest counts.
+    `LSTM` and `LSTMCell`, with and without oneDNN, with one thread and PyTorch's own choice. As it comes is `LSTM`
+    with oneDNN, which is PyTorch's default, with whichever number of threads is faster.
     """
     import itertools
 
@@ -205,12 +210,14 @@ def torch_rate(tokens):
 
     torch.manual_seed(0)
     threads = sorted({1, torch.get_num_threads()})
-    rates = []
-    for layers, onednn, count in itertools.product((_torch_layers, _torch_cells), (True, False), threads):
+    rates = {}
+    for way in itertools.product((_torch_layers, _torch_cells), (True, False), threads):
+        layers, onednn, count = way
         torch.set_num_threads(count)
         with torch.backends.mkldnn.flags(enabled=onednn):
-            rates.append(_torch_variant(layers(torch), tokens // 8))
-    return {"one": max(rates)}
+            rates[way] = _torch_variant(layers(torch), tokens // 8)
+    plain = max(rates[_torch_layers, True, count] for count in threads)
+    return {"plain": plain, "fastest": max(rates.values())}
 
 
 def _torch_variant(layers, tokens):

@@ -35,7 +35,7 @@ class Scorer:
         -------
         list of numpy.ndarray of float64
         """
-        weights = self.network.step_weights() if weights is None else weights
+        weights = self.network.step_weights(weights)
         order = np.argsort([len(stream) for stream in streams], kind="stable")
         scores = [None] * len(streams)
         for first in range(0, len(order), TOGETHER):

@@ -17,7 +17,8 @@ from .recurrent import LSTMLayer, lstm_gates
 
 EMBEDDING_SPREAD = 0.3
 HEARD = 12  # semitones around the last pitch in which the network is given the pitches before
-ROWS = 4  # of the memory: open group, the one before, the one before that, last pitch of the track
+GROUPS = 3  # in the memory: the open one, the one before, the one before that
+ROWS = GROUPS + 1  # and the last pitch of the track
 
 
 class PitchMemory:
@@ -40,27 +41,35 @@ class PitchMemory:
         self.first = int(np.argmax(self._pitch >= 0))  # token of pitch 0; the others follow it
 
     def initial(self, batch):
-        """Memory before the first token: groups (batch, 3, pitches), last pitch of each track, current track."""
-        groups = ops.zeros((batch, ROWS - 1, self.pitches), dtype="float32")
+        """Memory before the first token: groups (batch, GROUPS, pitches), last pitch of each track, current track."""
+        groups = ops.zeros((batch, GROUPS, self.pitches), dtype="float32")
         return groups, ops.full((batch, self.tracks), -1, dtype="int32"), ops.zeros((batch,), dtype="int32")
 
     def advance(self, memory, tokens):
         """Memory after one more token per stream, tokens being int32 of shape (batch,)."""
         groups, last, track = memory
-        pitch, chosen = ops.take(self._pitch, tokens), ops.take(self._track, tokens)
+        pitch, chosen = self.pitch(tokens), ops.take(self._track, tokens)
         track = ops.where(chosen >= 0, chosen, track)
         here = ops.arange(self.tracks, dtype="int32")[None] == ops.expand_dims(track, 1)
         last = ops.where(here & ops.expand_dims(pitch >= 0, 1), ops.expand_dims(pitch, 1), last)
         opened = groups[:, :1] + ops.expand_dims(ops.take(self._one_hot, tokens, axis=0), 1)
         closed = ops.concatenate([ops.zeros_like(opened), groups[:, :2]], axis=1)
         opened = ops.concatenate([opened, groups[:, 1:]], axis=1)
-        groups = ops.where(_column(ops.take(self._closes, tokens), 2), closed, opened)
+        groups = ops.where(_column(self.closes(tokens), 2), closed, opened)
         again = tokens == self.start
         return (
             ops.where(_column(again, 2), 0.0, groups),
             ops.where(_column(again, 1), -1, last),
             ops.where(again, 0, track),
         )
+
+    def pitch(self, tokens):
+        """Pitch of every token, -1 for those that are none: int32, as `tokens`."""
+        return ops.take(self._pitch, tokens)
+
+    def closes(self, tokens):
+        """Whether the open group ends with a token: bool, as `tokens`."""
+        return ops.take(self._closes, tokens)
 
     def rows(self, memory):
         """The memory as float32 of shape (batch, ROWS, pitches)."""
@@ -120,6 +129,7 @@ class RecurrentNetwork(keras.Model):
     ):
         super().__init__(name="recurrent_network")
         self.memory, self.units, self.filters, self.rising = PitchMemory(table), units, filters, rising
+        self.outputs, self.pitches = table.outputs, self.memory.pitches
         self._behind = table.outputs - self.memory.first - self.memory.pitches  # tokens after the pitches
         spread = keras.initializers.RandomNormal(stddev=EMBEDDING_SPREAD, seed=seed)
         self.embedding = keras.layers.Embedding(
@@ -167,14 +177,48 @@ class RecurrentNetwork(keras.Model):
 
     # ---- one step at a time, for composing and for exact likelihoods
 
-    def step_weights(self):
-        """First argument of `step`: the weights as tensors."""
-        return {name: ops.convert_to_tensor(variable) for name, variable in self.named_variables().items()}
+    def step_weights(self, named=None):
+        """First argument of `step`: the weights as tensors, those that meet one-hot rows as tables to look up.
+
+        Parameters
+        ----------
+        named : dict, optional
+            Weights by the names of `named_variables`. Default: those of the network as it is now.
+        """
+        named = {name: ops.convert_to_tensor(value) for name, value in (named or self.named_variables()).items()}
+        # What the first layer is given goes to several layers at once: their kernels stand side by side.
+        given = [named.pop("lstm_1.kernel")]
+        width = given[0].shape[0]
+        for name in ("logits.kernel", *(["interest.kernel"] if self.filters else [])):
+            given.append(named[name][:width])
+            named[name] = named[name][width:]
+        kernel = ops.concatenate(given, axis=1)
+        embedding = named.pop("embedding")
+        embedded, pitched, around = ops.split(
+            kernel, [embedding.shape[1], embedding.shape[1] + GROUPS * self.pitches]
+        )
+        pitched = ops.reshape(pitched, (GROUPS, self.pitches, -1))
+        return named | {
+            "embedded": ops.matmul(embedding, embedded),
+            "pitched": ops.pad(ops.transpose(pitched, (1, 0, 2)), [(1, 0), (0, 0), (0, 0)]),  # row 0: no pitch
+            "around": around,
+        }
 
     def initial_carry(self, batch):
-        """State before the first token: (memory, ((hidden, cell), ...)), all with leading axis `batch`."""
+        """State before the first token: all with leading axis `batch`.
+
+        Returns
+        -------
+        memory : that of `PitchMemory`
+        sums : float32, shape (batch, 5, features)
+            What the pitches of the open group add as this group and as each of the two before; what those of the
+            two groups before add; what those of the group before add once it is the one before that.
+        states : tuple of (hidden, cell)
+        """
         zeros = ops.zeros((batch, self.units), dtype="float32")
-        return self.memory.initial(batch), tuple((zeros, zeros) for _ in self.lstms)
+        features = 4 * self.units + self.outputs + self.filters
+        sums = ops.zeros((batch, GROUPS + 2, features), dtype="float32")
+        return self.memory.initial(batch), sums, tuple((zeros, zeros) for _ in self.lstms)
 
     def step(self, weights, tokens, carry):
         """One step for a batch of streams; a pure function.
@@ -192,28 +236,36 @@ class RecurrentNetwork(keras.Model):
         logits : float32, shape (batch, outputs)
         carry : as given
         """
-        memory, states = carry
-        memory = self.memory.advance(memory, tokens)
+        memory, sums, states = carry
+        memory, sums = self.memory.advance(memory, tokens), self._summed(weights, sums, tokens)
         rows = self.memory.rows(memory)
+        around = ops.matmul(_around_last(rows), weights["around"])
+        given = ops.take(weights["embedded"], tokens, axis=0) + sums[:, 0] + sums[:, 3] + around
+        gates, logits, interest = ops.split(given, [4 * self.units, 4 * self.units + self.outputs], axis=-1)
         keep = _column(ops.cast(tokens != self.memory.start, "float32"), 1)
-        signal = _given(ops.take(weights["embedding"], tokens, axis=0), rows)
-        outputs, after = [signal], []
+        after = []
         for layer, (hidden, cell) in zip(self.lstms, states, strict=True):
-            kernel, recurrent_kernel, bias = (
-                weights[f"{layer.name}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")
-            )
-            gates = ops.matmul(signal, kernel) + ops.matmul(hidden * keep, recurrent_kernel) + bias
-            signal, cell = lstm_gates(gates, cell * keep)
-            outputs.append(signal)
-            after.append((signal, cell))
-        hidden = ops.concatenate(outputs, axis=-1)
-        logits = ops.matmul(hidden, weights["logits.kernel"]) + weights["logits.bias"]
+            if after:
+                gates = ops.matmul(after[-1][0], weights[f"{layer.name}.kernel"])
+            gates = gates + ops.matmul(hidden * keep, weights[f"{layer.name}.recurrent_kernel"])
+            after.append(lstm_gates(gates + weights[f"{layer.name}.bias"], cell * keep))
+        hidden = ops.concatenate([hidden for hidden, _ in after], axis=-1)
+        logits = logits + ops.matmul(hidden, weights["logits.kernel"]) + weights["logits.bias"]
         if self.filters:
             patterns = ops.conv(ops.transpose(rows, (0, 2, 1)), weights["patterns.kernel"], padding="same")
             patterns = ops.relu(patterns + weights["patterns.bias"])  # (batch, pitches, filters)
-            interest = ops.matmul(hidden, weights["interest.kernel"]) + weights["interest.bias"]
+            interest = interest + ops.matmul(hidden, weights["interest.kernel"]) + weights["interest.bias"]
             logits = self._with_intervals(logits, patterns, interest)
-        return self._masked(logits, rows), (memory, tuple(after))
+        return self._masked(logits, rows), (memory, sums, tuple(after))
+
+    def _summed(self, weights, sums, tokens):
+        """`sums` of the carry after one more token."""
+        opened = sums[:, :3] + ops.take(weights["pitched"], self.memory.pitch(tokens) + 1, axis=0)
+        zeros = ops.zeros_like(opened)
+        closed = ops.concatenate([zeros, sums[:, 1:2] + sums[:, 4:], sums[:, 2:3]], axis=1)
+        closes = _column(self.memory.closes(tokens), 2)
+        sums = ops.where(closes, closed, ops.concatenate([opened, sums[:, 3:]], axis=1))
+        return ops.where(_column(tokens == self.memory.start, 2), 0.0, sums)
 
     def _with_intervals(self, logits, patterns, interest):
         """Logits (..., outputs) and, added to those of pitches, interest (..., filters) in patterns around them."""
@@ -235,14 +287,18 @@ class RecurrentNetwork(keras.Model):
 
 def _given(embedded, rows):
     """Input of the first layer: embedding, groups by pitch, groups around the last pitch; leading axes are kept."""
+    groups = ops.reshape(rows[..., :-1, :], (*ops.shape(rows)[:-2], GROUPS * rows.shape[-1]))
+    return ops.concatenate([embedded, groups, _around_last(rows)], axis=-1)
+
+
+def _around_last(rows):
+    """The groups around the last pitch of the track: (..., GROUPS * (2 * HEARD + 1)) for rows (..., ROWS, pitches)."""
     groups, last = rows[..., :-1, :], rows[..., -1, :]
-    lead, pitches = ops.shape(embedded)[:-1], rows.shape[-1]
-    width = 2 * HEARD + 1
+    lead, width = ops.shape(rows)[:-2], 2 * HEARD + 1
     padded = ops.pad(groups, [(0, 0)] * (len(groups.shape) - 1) + [(HEARD, HEARD)])
     places = ops.cast(ops.argmax(last, axis=-1), "int32")[..., None, None] + ops.arange(width, dtype="int32")
-    around = ops.take_along_axis(padded, ops.broadcast_to(places, (*lead, ROWS - 1, width)), axis=-1)
-    flat = [ops.reshape(part, (*lead, (ROWS - 1) * size)) for part, size in ((groups, pitches), (around, width))]
-    return ops.concatenate([embedded, *flat], axis=-1)
+    around = ops.take_along_axis(padded, ops.broadcast_to(places, (*lead, GROUPS, width)), axis=-1)
+    return ops.reshape(around, (*lead, GROUPS * width))
 
 
 def _column(values, axes):
