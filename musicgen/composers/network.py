@@ -292,7 +292,7 @@ def _given(embedded, rows):
 
 
 def _around_last(rows):
-    """The groups around the last pitch of the track: (..., GROUPS * (2 * HEARD + 1)) for rows (..., ROWS, pitches)."""
+    """The groups around the last pitch of the track: (..., GROUPS * (2 * HEARD + 1)); rows: (..., ROWS, pitches)."""
     groups, last = rows[..., :-1, :], rows[..., -1, :]
     lead, width = ops.shape(rows)[:-2], 2 * HEARD + 1
     padded = ops.pad(groups, [(0, 0)] * (len(groups.shape) - 1) + [(HEARD, HEARD)])
