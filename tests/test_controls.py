@@ -9,7 +9,8 @@ from musicgen import EventsCodec, InputError, LSTMComposer, NoteSequence, Timing
 from musicgen.composers.controls import Asked, achieved, most_at_once
 from musicgen.composers.diagnosis import warning
 from musicgen.composers.drawing import SamplingControls
-from musicgen.composers.labels import labelled, seen_controls
+from musicgen.composers.labels import seen_controls
+from musicgen.datasets.labels import labelled
 from musicgen.transforms import stretch
 from tests.test_composers import TUNES
 

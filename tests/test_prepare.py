@@ -18,6 +18,7 @@ from musicgen import CheckpointError, EventsCodec, InputError, NoteSequence, Tra
 from musicgen.cli import main
 from musicgen.codecs import CODECS, codec_class
 from musicgen.datasets import PreparedPieces, is_prepared, load_folder, prepare, shards
+from musicgen.datasets.labels import labelled
 
 QUIET = {"workers": 0, "progress": False}
 
@@ -53,7 +54,7 @@ def test_a_prepared_piece_is_the_encoded_piece(tmp_path, small_shards, codec):
     assert (report.pieces, len(pieces), len(report.done)) == (9, 9, 3)
     assert pieces.codec == codec_class(codec).for_data(load_folder(source))
     for number, piece in enumerate(load_folder(source)):
-        expected = pieces.codec.encode(piece)
+        expected = pieces.codec.encode(labelled(piece))
         assert isinstance(pieces[number], np.memmap)
         np.testing.assert_array_equal(pieces[number], expected)
         assert pieces[number].dtype.itemsize <= 2
@@ -162,7 +163,7 @@ def test_other_folders_are_refused_and_left_as_they_are(tmp_path):
         "nowhere: does not exist": lambda: prepare(tmp_path / "nowhere", out, **QUIET),
         r"data\[0\] must be a NoteSequence, not str": lambda: prepare(["a.mid"], out, **QUIET),
         "holds mine.txt, no prepared pieces": lambda: prepare(source, tmp_path / "taken", **QUIET),
-        "format version 1, this musicgen knows 2.*another folder": lambda: prepare(source, tmp_path / "old", **QUIET),
+        "format version 1, this musicgen knows 3.*another folder": lambda: prepare(source, tmp_path / "old", **QUIET),
     }
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine.txt").write_text("mine")
@@ -200,7 +201,7 @@ def test_damaged_folders_are_refused_with_the_reason(tmp_path):
     cases = {
         "manifest.json: is missing": lambda p: [(p / name).unlink() for name in ("manifest.json", "codec.json")],
         "manifest.json: is no readable JSON": lambda p: (p / "manifest.json").write_text("{"),
-        "format version 3": lambda p: edit_json(p / "manifest.json", format_version=3),
+        "format version 4": lambda p: edit_json(p / "manifest.json", format_version=4),
         "unknown codec 'x'": lambda p: edit_json(p / "manifest.json", codec={"codec": "x"}),
         "its manifest or an index lacks": lambda p: edit_json(p / "manifest.json", shards=None),
         "shard-00000.json: is missing": lambda p: (p / "shard-00000.json").unlink(),
@@ -249,12 +250,27 @@ def test_windows_of_prepared_pieces_are_those_of_the_pieces(tmp_path, small_shar
     source = midi_folder(tmp_path / "midi", 9)
     prepare(source, tmp_path / "out", **QUIET)
     prepared = PreparedPieces(tmp_path / "out")[1:]
-    streams = [prepared.codec.encode(piece) for piece in load_folder(source)][1:]
+    streams = [prepared.codec.encode(labelled(piece)) for piece in load_folder(source)][1:]
     both = [TokenWindows(prepared.codec, s, context=64, batch_size=4, seed=3) for s in (streams, prepared)]
     assert len(both[0]) == len(both[1]) > 4
     for index in range(len(both[0])):
         for one, other in zip(both[0][index], both[1][index], strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_prepared_pieces_teach_the_controls_that_pieces_teach(tmp_path):
+    from musicgen.composers.labels import seen_controls
+    from musicgen.composers.learning import pieces_to_learn
+
+    keys = ["C major", None, "B- major"]
+    given = [tune(n).replace(meta={"key": key} if key else {}) for n, key in enumerate(keys)]
+    prepare(given, tmp_path, **QUIET)
+    prepared = pieces_to_learn(tmp_path)
+    seen = seen_controls(prepared.codec, prepared)
+    assert seen == seen_controls(prepared.codec, pieces_to_learn(given))
+    assert {"C major": 1, "Bb major": 1}.items() <= seen["Key"].items()
+    assert sum(seen["Key"].values()) == 3
+    assert "key" not in prepared.meta(1)  # what is only estimated is not told as known
 
 
 def test_the_command_line_trains_on_a_prepared_folder(tmp_path, capsys):

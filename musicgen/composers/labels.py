@@ -1,4 +1,4 @@
-"""Labels of the training data: what composers can be asked for."""
+"""Controls in the training data: what composers can be asked for."""
 
 from collections import Counter
 
@@ -7,25 +7,6 @@ import numpy as np
 from ..codecs.grammar import TYPE
 from ..codecs.spec import key_name
 from ..datasets.prepared import PreparedPieces
-from ..errors import InputError
-from ..score import estimate_key
-
-
-def labelled(sequence):
-    """The piece with `meta["key"]`: its own where it is a key, else the estimated one.
-
-    Examples
-    --------
-    >>> from musicgen import NoteSequence
-    >>> labelled(NoteSequence([(k, k + 1, p, 80, 0) for k, p in enumerate([60, 62, 64, 65, 67, 60])])).meta["key"]
-    'C major'
-    """
-    if key_name(sequence.meta.get("key")):
-        return sequence
-    try:
-        return sequence.replace(meta={"key": key_name(estimate_key(sequence))})
-    except InputError:  # percussion alone has no key
-        return sequence
 
 
 def seen_controls(codec, sequences):

@@ -6,10 +6,10 @@ import os
 
 import numpy as np
 
+from ..datasets.labels import labelled
 from ..datasets.prepared import PreparedPieces, is_prepared
 from ..errors import InputError
 from .base import checked_sequences
-from .labels import labelled
 
 
 def pieces_to_learn(given, argument="sequences"):

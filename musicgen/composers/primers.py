@@ -6,11 +6,11 @@ import numpy as np
 
 from ..codecs.grammar import TYPE
 from ..codecs.spec import TEMPI
+from ..datasets.labels import labelled
 from ..errors import InputError
 from ..notes import NoteSequence
 from ..timing import Timing
 from .base import checked_sequences
-from .labels import labelled
 
 
 class Primer:

@@ -13,7 +13,7 @@ from ..codecs import codec_from_config
 from ..errors import CheckpointError
 from ..files import file_sha256
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3  # raise it when what is encoded or the files change
 MANIFEST, CODEC = "manifest.json", "codec.json"
 OPEN_SHARDS = 4  # at a time; a map that is closed gives its memory back
 _ROW = np.dtype(

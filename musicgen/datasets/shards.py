@@ -28,6 +28,7 @@ from ..errors import InputError, MusicgenError
 from ..notes import NoteSequence
 from ..workers import map_files
 from .folder import MidiFolder, load_folder, midi_paths
+from .labels import labelled
 from .prepared import CODEC, FORMAT_VERSION, MANIFEST, open_shard, read_json, shard_path
 from .sources import load_data
 from .summary import piece_facts
@@ -262,7 +263,7 @@ def _write_shard(out, config, source, job):
         for item in group:
             try:
                 piece = source.read(item)
-                array = codec.encode(piece)
+                array = codec.encode(labelled(piece))
             except InputError as error:
                 refused.append([source.name(item), _reason(error)])
                 continue
