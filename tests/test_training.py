@@ -9,7 +9,9 @@ import time
 import numpy as np
 import pytest
 
-from musicgen import CheckpointError, InputError, LSTMComposer
+from musicgen import CheckpointError, EventsCodec, InputError, LSTMComposer, Timing
+from musicgen.cli import main
+from musicgen.datasets import PreparedPieces, prepare
 from tests.test_composers import TUNES
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -63,6 +65,45 @@ def test_a_damaged_state_of_a_training_is_refused(tmp_path):
         TrainingState(tmp_path / "state", {"seed": 1}, resume=True).read()
     remove_state(tmp_path / "state")
     assert not (tmp_path / "state").exists()
+
+
+def in_long_bars(piece, source):
+    return piece.replace(timing=Timing.regular(120, (6, 2)), meta={"source": source})
+
+
+LONG = [in_long_bars(TUNES[0], "hymn a"), in_long_bars(TUNES[1], "hymn b")]
+TOO_LONG = "meter 6/2 does not fit this codec (it holds bars of at most 8 quarters in whole steps of 1/4 quarter"
+TOO_LONG += "; max_bar=12 holds longer ones)"
+
+
+@pytest.mark.filterwarnings("default")
+def test_pieces_that_the_codec_cannot_hold_cost_no_neighbour(tmp_path):
+    composer, neighbours = LSTMComposer(preset="tiny", seed=0), LSTMComposer(preset="tiny", seed=0)
+    told = r"2 pieces could not be used, see `.refused`: meter 6/2 does not fit .*: 2$"
+    with pytest.warns(UserWarning, match=told):
+        history = composer.fit([LONG[0], *TUNES[1:]], validation=[LONG[1], TUNES[0]], epochs=1, progress=False)
+    assert composer.refused == (("hymn a", TOO_LONG), ("hymn b", TOO_LONG))
+    expected = neighbours.fit(TUNES[1:], validation=TUNES[:1], epochs=1, progress=False)
+    assert history.history == expected.history
+    assert neighbours.refused == ()
+    assert composer.provenance == neighbours.provenance
+    with pytest.raises(InputError, match=r"can hold none of sequences: meter 6/2 does not fit .*: 2$"):
+        LSTMComposer(preset="tiny").fit(LONG, epochs=1)
+    report = prepare([*LONG, *TUNES[1:]], tmp_path, workers=0, progress=False)
+    assert report.refused == [("hymn a", TOO_LONG), ("hymn b", TOO_LONG)]
+    assert len(PreparedPieces(tmp_path)) == len(TUNES) - 1
+    held = EventsCodec.for_data(LONG, max_bar=12)
+    assert held.decode(held.encode(LONG[0]), timing=LONG[0].timing).timing.meters == LONG[0].timing.meters
+
+
+def test_the_command_names_the_pieces_that_it_leaves_out(tmp_path, capsys):
+    for number, piece in enumerate([LONG[0], *TUNES[1:]]):
+        piece.save(tmp_path / "data" / f"{number}.mid")
+    command = ["train", "lstm", str(tmp_path / "data"), "--preset", "tiny", "--epochs", "1"]
+    assert main([*command, "--out", str(tmp_path / "model")]) == 1
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("refused ")]
+    assert line == f"refused hymn a: {TOO_LONG}"
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["provenance"]["pieces"] > 0
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from ..notes import NOTE_DTYPE, NoteSequence, Track
 from ..timing import Timing, natural_quarters_per_beat
 from .base import DEFAULT_VELOCITY, TokenCodec, check_limits, check_track_count, checked_tracks
 from .grammar import CONTROLS, OPTIONAL_CONTROLS, TYPE, TYPES, Grammar, last_before, last_value
-from .spec import DENSITY_EDGES, TEMPI, bar_quarters, key_name, token_spec
+from .spec import DENSITY_EDGES, METERS, TEMPI, bar_quarters, key_name, token_spec
 
 _LOG_TEMPI = np.log2(TEMPI)
 
@@ -199,11 +199,17 @@ class EventsCodec(TokenCodec):
         return [self._first["BOS"], *tokens, self._first["Tempo"] + tempo, int(meter)]
 
     def _meter_token(self, meter):
-        name = f"Meter_{meter.numerator}/{meter.denominator}"
+        label = f"{meter.numerator}/{meter.denominator}"
+        name = f"Meter_{label}"
         if name not in self._ids:
+            quarters = bar_quarters(label)
+            longer = f"; max_bar={math.ceil(quarters)} holds longer ones" * (
+                label in METERS and quarters > self.max_bar
+            )
             raise InputError(
-                f"meter {meter.numerator}/{meter.denominator} does not fit this codec",
-                remedy=f"bars of at most {self.max_bar} quarters in whole steps of 1/{self.resolution} quarter",
+                f"meter {label} does not fit this codec",
+                remedy=f"it holds bars of at most {self.max_bar} quarters in whole steps of 1/{self.resolution} "
+                f"quarter{longer}",
             )
         return self._ids[name]
 

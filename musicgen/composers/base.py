@@ -28,6 +28,8 @@ class Composer:
 
     codec = None
     provenance = None
+    #: (source, reason) of the pieces that the last `fit` could not use.
+    refused = ()
 
     def compose(self, bars=16, *, genre=None, primer=None, seed=None, **options):
         """Compose one piece.

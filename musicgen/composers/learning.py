@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import warnings
+from collections import Counter
 
 import numpy as np
 
@@ -50,16 +52,62 @@ def codec_for(family, *parts):
     return family.for_data([piece for part in parts for piece in part or ()])
 
 
-def arrays_of(pieces, codec, family):
-    """Encoded pieces: a list, or the prepared pieces themselves.
+def encoded(pieces, codec, family, argument="sequences"):
+    """Pieces and their arrays; what the codec cannot hold is set aside, its neighbours are kept.
+
+    Parameters
+    ----------
+    pieces : list of NoteSequence, or PreparedPieces
+    codec : Codec
+    family : type
+        Class of codecs that the composer learns from.
+    argument : str
+        What error messages call the pieces.
+
+    Returns
+    -------
+    pieces : list of NoteSequence, or PreparedPieces
+        Those that the codec holds.
+    arrays : list of array, or PreparedPieces
+        One per piece; the prepared pieces themselves.
+    refused : list of (str, str)
+        Source and reason of the others.
 
     Raises
     ------
     InputError
-        If they were prepared with another codec.
+        If the codec holds none, or they were prepared with another codec.
     """
-    if not isinstance(pieces, PreparedPieces):
-        return [codec.encode(piece) for piece in pieces]
+    if isinstance(pieces, PreparedPieces):
+        _check_prepared_by(pieces, codec, family)
+        return pieces, pieces, []
+    kept, arrays, refused = [], [], []
+    for number, piece in enumerate(pieces):
+        try:
+            arrays.append(codec.encode(piece))
+        except InputError as error:
+            name = piece.meta.get("source") or piece.meta.get("title") or f"{argument}[{number}]"
+            refused.append((name, str(error)))
+        else:
+            kept.append(piece)
+    if not kept:
+        raise InputError(f"the codec can hold none of {argument}: {_reasons(refused)}")
+    return kept, arrays, refused
+
+
+def warn_of(refused):
+    """Warn of pieces that could not be used, a list of (source, reason): how many, and how often for which reason."""
+    if refused:
+        count = "1 piece" if len(refused) == 1 else f"{len(refused):,} pieces"
+        warnings.warn(f"{count} could not be used, see `.refused`: {_reasons(refused)}", stacklevel=3)
+
+
+def _reasons(refused):
+    counts = Counter(reason for _, reason in refused)
+    return "; ".join(f"{reason}: {count:,}" for reason, count in counts.most_common())
+
+
+def _check_prepared_by(pieces, codec, family):
     if not isinstance(pieces.codec, family):
         raise InputError(
             f"was prepared with the codec {pieces.codec.name!r}, this composer learns from {family.name!r}",
@@ -72,7 +120,6 @@ def arrays_of(pieces, codec, family):
             path=pieces.path,
             remedy="prepare all data together, or hold out a part of it with subset",
         )
-    return pieces
 
 
 def digest_of(streams):

@@ -9,7 +9,7 @@ from .backend import to_numpy
 from .base import Composer, checked_seed, checked_sequences, whole_number
 from .controls import CONTROLS
 from .labels import seen_controls
-from .learning import arrays_of, codec_for, digest_of, pieces_to_learn
+from .learning import codec_for, digest_of, encoded, pieces_to_learn, warn_of
 from .likelihood import Scorer
 from .network import RecurrentNetwork
 from .plans import Plan
@@ -119,8 +119,9 @@ class LSTMComposer(Composer):
         Parameters
         ----------
         sequences : iterable of NoteSequence, or path-like
-            `meta["genre"]` and `meta["key"]` become controls. A path names a folder that `musicgen prepare` wrote:
-            it is read as it is needed, so that memory does not grow with the data.
+            `meta["genre"]` and `meta["key"]` become controls. What the codec cannot hold is left out:
+            `refused` then lists (source, reason), and a warning counts them. A path names a folder that `musicgen
+            prepare` wrote: it is read as it is needed, so that memory does not grow with the data.
         epochs : int
             Passes over the data at most.
         validation : iterable of NoteSequence, or path-like, optional
@@ -157,8 +158,8 @@ class LSTMComposer(Composer):
         Raises
         ------
         InputError
-            If there is nothing to learn from, `epochs` or `context` is no number that makes sense, or `checkpoint`
-            holds an unfinished training and `resume` is not set.
+            If there is nothing to learn from, or nothing that the codec can hold, `epochs` or `context` is no number
+            that makes sense, or `checkpoint` holds an unfinished training and `resume` is not set.
         MissingDependencyError
             If `log_dir` is given and TensorBoard is not installed.
         CheckpointError
@@ -168,9 +169,13 @@ class LSTMComposer(Composer):
         sequences = pieces_to_learn(sequences)
         held_out = pieces_to_learn(validation, "validation") if validation is not None else None
         codec = codec_for(EventsCodec, sequences, held_out) if self.codec is None else self.codec
-        streams = arrays_of(sequences, codec, EventsCodec)
-        held_out_streams = held_out and arrays_of(held_out, codec, EventsCodec)
+        sequences, streams, refused = encoded(sequences, codec, EventsCodec)
+        if held_out:
+            held_out, held_out_streams, also = encoded(held_out, codec, EventsCodec, "validation")
+            refused += also
         self.codec = codec
+        self.refused = tuple(refused)
+        warn_of(refused)
         if self.network is None:
             self._build()
             self._start_from_frequencies(streams)

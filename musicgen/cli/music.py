@@ -1,0 +1,208 @@
+"""The commands that make music: train, compose, render, demo."""
+
+import sys
+import warnings
+from pathlib import Path
+
+from ..errors import InputError
+from ..files import check_place
+from .common import (
+    AT_LEAST_0,
+    COUNT,
+    FRACTION,
+    POSITIVE,
+    PROBABILITY,
+    SHARE,
+    TEMPERATURE,
+    WHOLE,
+    command,
+    progress_bar,
+    read_piece,
+    refusals,
+    save,
+    unused,
+)
+
+
+def add_train(commands):
+    parser = command(commands, "train", _train, "train a composer on pieces")
+    parser.add_argument("family", choices=["lstm"], help="kind of composer")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="folder of MIDI files, recordings or prepared pieces, piano rolls (.mat), or a corpus: bach-chorales",
+    )
+    parser.add_argument("--out", required=True, metavar="MODEL", help="folder for the trained composer")
+    sizes = ["tiny", "small", "base", "large"]
+    parser.add_argument("--preset", choices=sizes, default="small", help="size of the composer (default small)")
+    parser.add_argument("--epochs", type=COUNT, default=50, help="at most (default 50)")
+    parser.add_argument("--minutes", type=POSITIVE, help="stop after this time")
+    parser.add_argument("--held-out", type=SHARE, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
+    parser.add_argument("--seed", type=WHOLE, default=0, help="default 0")
+    parser.add_argument("--overwrite", action="store_true", help="replace the composer at MODEL")
+    parser.add_argument("--resume", action="store_true", help="go on with a training of the same settings that ended")
+    parser.add_argument("--checkpoint-every", type=COUNT, default=200, metavar="STEPS", help="default 200")
+    parser.add_argument("--log-dir", metavar="DIR", help="write logs for TensorBoard")
+
+
+def _train(options):
+    if Path(options.out).exists() and not options.overwrite:
+        raise InputError("is there already", path=options.out, remedy="choose another name, or add --overwrite")
+    check_place(options.out)
+    from ..composers import composer_class
+    from ..composers.resume import remove_state
+    from ..datasets import hold_out
+
+    pieces, refused = _pieces_to_learn(options)
+    training, held_out = hold_out(pieces, options.held_out, seed=options.seed)
+    print(f"{len(training)} pieces to learn from, {len(held_out or [])} held out", file=sys.stderr)
+    composer = composer_class(options.family)(preset=options.preset, seed=options.seed)
+    state = Path(f"{options.out}.training")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*could not be used")  # each is named below
+        history = composer.fit(
+            training,
+            validation=held_out,
+            epochs=options.epochs,
+            minutes=options.minutes,
+            checkpoint=state,
+            checkpoint_every=options.checkpoint_every,
+            resume=options.resume,
+            log_dir=options.log_dir,
+        ).history
+    print(composer.save(options.out))
+    remove_state(state)
+    if "val_loss" in history:
+        print(f"held-out loss {min(history['val_loss']):.3f} nats per token", file=sys.stderr)
+    return refusals([*refused, *composer.refused])
+
+
+def _pieces_to_learn(options):
+    from ..datasets import PreparedPieces, is_prepared
+    from ..datasets.sources import load_data
+
+    if is_prepared(options.data):
+        return PreparedPieces(options.data), []
+    data = load_data(options.data, notes=f"{options.out}-notes")
+    return data.pieces, data.refused
+
+
+def add_compose(commands):
+    parser = command(commands, "compose", _compose, "compose pieces with a trained composer")
+    parser.add_argument("model", metavar="MODEL", help="folder of a trained composer")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pieces")
+    parser.add_argument("-n", "--count", type=COUNT, default=1, metavar="N", help="pieces (default 1)")
+    parser.add_argument("--bars", type=COUNT, default=16, help="bars of each (default 16)")
+    parser.add_argument("--genre", help="a label of the training data")
+    parser.add_argument("--primer", metavar="FILE", help="MIDI file or score to continue")
+    parser.add_argument("--key", metavar="KEY", help="such as 'A minor' or 'F# major'")
+    parser.add_argument("--tempo", type=POSITIVE, metavar="BPM", help="beats per minute")
+    parser.add_argument("--meter", metavar="N/D", help="such as 3/4")
+    parser.add_argument("--density", type=POSITIVE, metavar="D", help="notes per quarter note")
+    parser.add_argument("--polyphony", type=COUNT, metavar="N", help="notes that sound at once, at most")
+    parser.add_argument(
+        "--pitch-range", type=int, nargs=2, metavar=("LOW", "HIGH"), help="lowest and highest MIDI pitch"
+    )
+    parser.add_argument("--instrument", metavar="NAME", help="General MIDI name or program, as in 'Flute' or 73")
+    parser.add_argument("--temperature", type=TEMPERATURE, help="higher is bolder, 0 always takes the likeliest")
+    parser.add_argument("--top-k", type=COUNT, metavar="K", help="keep the K likeliest tokens")
+    parser.add_argument(
+        "--top-p", type=PROBABILITY, metavar="P", help="keep the likeliest tokens that hold probability P"
+    )
+    parser.add_argument(
+        "--min-p", type=FRACTION, metavar="P", help="keep tokens at least P times as likely as the best"
+    )
+    parser.add_argument(
+        "--repetition-penalty", type=AT_LEAST_0, metavar="P", help="against loops of a bar or less; 0 switches off"
+    )
+    parser.add_argument("--seed", type=WHOLE, help="the same seed gives the same notes (default: a fresh one)")
+    parser.add_argument("--render", action="store_true", help="write audio too")
+    parser.add_argument("--plot", action="store_true", help="write a picture too")
+    parser.add_argument("--score", action="store_true", help="write MusicXML too")
+
+
+_OF_THE_COMPOSER = (
+    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty"),
+    *("key", "tempo", "meter", "density", "polyphony", "pitch_range", "instrument"),
+)
+
+
+def _compose(options):
+    from ..composers import load_composer
+    from ..composers.base import fresh_seed
+
+    composer = load_composer(options.model)
+    seed = fresh_seed() if options.seed is None else options.seed
+    wanted = {name: getattr(options, name) for name in _OF_THE_COMPOSER if getattr(options, name) is not None}
+    if str(wanted.get("instrument")).isdecimal():
+        wanted["instrument"] = int(wanted["instrument"])
+    primer = None if options.primer is None else read_piece(Path(options.primer))
+    with progress_bar(options.count * options.bars, "bar", "composing") as bar:
+        pieces = composer.compose_many(
+            options.count,
+            bars=options.bars,
+            genre=options.genre,
+            primer=primer,
+            seed=seed,
+            progress=bar.update,
+            **wanted,
+        )
+    suffixes = [".mid"] + [s for s, wanted in _extra_formats(options).items() if wanted]
+    empty = []
+    for number, piece in enumerate(pieces, 1):
+        if not len(piece):
+            empty.append(
+                (f"piece {number}", "has no notes (train the composer longer, or ask for another seed or more bars)")
+            )
+            continue
+        stem = unused(Path(options.out), f"{options.genre or 'piece'}-{seed}-{number}", suffixes)
+        for suffix in suffixes:
+            print(save(piece, stem.with_name(stem.name + suffix)))
+        if "warning" in piece.meta:
+            print(f"musicgen: {stem.name}: {piece.meta['warning']}", file=sys.stderr)
+    return refusals(empty)
+
+
+def _extra_formats(options):
+    return {".wav": options.render, ".png": options.plot, ".musicxml": options.score}
+
+
+def add_render(commands):
+    parser = command(commands, "render", _render, "render MIDI files or scores to audio")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="MIDI files or scores")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the audio")
+    parser.add_argument("--soundfont", metavar="SF2", help="SoundFont (default: a General MIDI one)")
+    parser.add_argument("--format", default="wav", choices=["wav", "flac", "ogg"], help="default wav")
+
+
+def _render(options):
+    refused, used = [], set()
+    with progress_bar(len(options.files), "file", "rendering") as bar:
+        for file in map(Path, options.files):
+            try:
+                stem, number = file.stem, 1
+                while stem in used:
+                    number += 1
+                    stem = f"{file.stem}-{number}"
+                used.add(stem)
+                target = Path(options.out) / f"{stem}.{options.format}"
+                print(read_piece(file).save(target, soundfont=options.soundfont))
+            except InputError as error:
+                refused.append((file, str(error)))
+            bar.update()
+    return refusals(refused)
+
+
+def add_demo(commands):
+    parser = command(commands, "demo", _demo, "walk the whole way once: recordings, notes, composer, new music")
+    parser.add_argument("--audio", metavar="DIR", help="your recordings (default: a dozen Bach chorales, rendered)")
+    parser.add_argument("--out", default="out/demo", metavar="DIR", help="default out/demo")
+    parser.add_argument("--minutes", type=POSITIVE, default=2.5, help="training time at most (default 2.5)")
+    parser.add_argument("--seed", type=WHOLE, default=0, help="default 0")
+
+
+def _demo(options):
+    from ..demo import run_demo
+
+    report = run_demo(options.audio, options.out, minutes=options.minutes, seed=options.seed)
+    return refusals([*report["refused"], *report["problems"]])
