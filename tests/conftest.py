@@ -12,14 +12,19 @@ settings.load_profile("musicgen")
 
 @pytest.fixture(scope="session")
 def librosa():
-    """The package, loaded under the lock of all processes: two that compile its cache at once can crash."""
-    from musicgen.beats.tracking import loaded_librosa
-    from musicgen.errors import MissingDependencyError
+    """The package, loaded by one process at a time.
 
-    try:
-        return loaded_librosa()
-    except MissingDependencyError:
-        pytest.skip("librosa is not installed")
+    The first time it compiles functions for numba's cache. Two processes that do so at once can leave files that do
+    not belong together (seen with numba 0.68), and every later process would crash.
+    """
+    from musicgen.files import one_at_a_time
+
+    pytest.importorskip("librosa")
+    with one_at_a_time("librosa"):
+        import librosa
+        import librosa.feature
+        import librosa.filters
+    return librosa
 
 
 @pytest.fixture(scope="session")

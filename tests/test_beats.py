@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicgen.beats import estimate_beats, estimate_beats_in_sections, read_beats
-from musicgen.beats.decoding import _best_paths, _states, _traced
+from musicgen.beats.decoding import _best_ways, _lengths, _traced
+from musicgen.beats.spectra import chroma, mel_levels
 from musicgen.errors import InputError
 
 
@@ -147,23 +148,25 @@ def test_loudness_does_not_matter():
 @given(seed=st.integers(0, 10**6), n_frames=st.integers(1, 60))
 @settings(max_examples=25)
 def test_decoded_beats_are_the_likeliest_of_all(seed, n_frames):
-    frames_per_s = 12
-    states = _states(frames_per_s, 20)
+    lengths = _lengths(12, 20)
     gains = np.random.default_rng(seed).normal(0, 1, n_frames).astype(np.float32)
-    assert _traced(*_best_paths(gains, states), states) == plain_viterbi(gains, states)
+    assert _traced(_best_ways(gains, lengths), lengths) == plain_viterbi(gains, lengths)
 
 
-def plain_viterbi(gains, states):
-    """(frame, length) of the beats, by a dense table of transitions."""
-    n_states, lengths = states.last[-1] + 1, states.lengths
+def plain_viterbi(gains, lengths):
+    """(frame, length) of the beats, by a dense table of transitions between states: a length, and a place in it."""
+    last = np.cumsum(lengths.frames) - 1
+    begin = last - lengths.frames + 1
+    onsets = np.concatenate([np.arange(n, n + m) for n, m in zip(begin, lengths.onsets, strict=True)])
+    n_states = last[-1] + 1
     ways = np.full((n_states, n_states), -np.inf)
     for state in range(n_states - 1):
-        if state not in states.last:
+        if state not in last:
             ways[state, state + 1] = 0
-    for index, last in enumerate(states.last):
-        ways[last, states.first] = states.changes[:, index]
+    for index, end in enumerate(last):
+        ways[end, begin] = lengths.changes[:, index]
     emissions = np.zeros((len(gains), n_states))
-    emissions[:, states.onsets] = gains[:, None]
+    emissions[:, onsets] = gains[:, None]
     scores, origins = np.zeros(n_states), []
     for emission in emissions:
         origins.append((scores[:, None] + ways).argmax(axis=0))
@@ -172,8 +175,19 @@ def plain_viterbi(gains, states):
     for frame in range(len(gains) - 1, -1, -1):
         path.append((frame, state))
         state = origins[frame][state]
-    first = states.first.tolist()
-    return [(frame, int(lengths[first.index(state)])) for frame, state in reversed(path) if state in first]
+    first = begin.tolist()
+    return [(frame, int(lengths.frames[first.index(state)])) for frame, state in reversed(path) if state in first]
+
+
+@pytest.mark.parametrize("samples", [4096, 22050, 100_001])
+def test_spectra_are_those_of_librosa(librosa, samples):
+    audio = np.random.default_rng(samples).normal(0, 0.1, samples).astype(np.float32)
+    power = librosa.feature.melspectrogram(y=audio, sr=22050, n_fft=2048, hop_length=256)
+    expected = librosa.power_to_db(power, ref=np.max, amin=1e-20)
+    np.testing.assert_allclose(mel_levels(audio, 22050, window=2048, hop=256), expected, atol=0.01)
+    filters = librosa.filters.chroma(sr=22050, n_fft=4096, tuning=0.0)
+    expected = filters @ np.abs(librosa.stft(audio, n_fft=4096, hop_length=1024))
+    np.testing.assert_allclose(chroma(audio, 22050, window=4096, hop=1024), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 4000, 22050 * 3])

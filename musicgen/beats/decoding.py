@@ -15,13 +15,10 @@ STEADINESS, TRUST = 100, 0.5
 _ONSET_PARTS = 16  # of a beat; its onset is in the first
 
 
-class _States(NamedTuple):
-    """Beat lengths in frames; the states of their first and last places; the states in which a beat begins; log
-    probabilities of lengths (to, from)."""
+class _Lengths(NamedTuple):
+    """Beat lengths in frames; in how many frames each has its onset; log probabilities of lengths (to, from)."""
 
-    lengths: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
+    frames: np.ndarray
     onsets: np.ndarray
     changes: np.ndarray
 
@@ -53,38 +50,53 @@ def decode_beats(activation, frames_per_s, *, steadiness=STEADINESS, trust=TRUST
     """
     if not np.any(activation):
         return np.empty(0, int)
-    states = _states(frames_per_s, steadiness)
     probability = np.clip(activation, 1e-4, 1 - 1e-4)
     gains = trust * (np.log(probability) - np.log((1 - probability) / (_ONSET_PARTS - 1)))
-    origins, final = _best_paths(gains.astype(np.float32), states)
-    return np.array([_loudest(activation, *span) for span in _traced(origins, final, states)], dtype=int)
+    lengths = _lengths(frames_per_s, steadiness)
+    spans = _traced(_best_ways(gains, lengths), lengths)
+    return np.array([_loudest(activation, *span) for span in spans], dtype=int)
 
 
 @functools.cache
-def _states(frames_per_s, steadiness):
+def _lengths(frames_per_s, steadiness):
     shortest, longest = (round(60 * frames_per_s / bpm) for bpm in (_FASTEST_BPM, _SLOWEST_BPM))
-    lengths = np.arange(shortest, longest + 1)
-    last = np.cumsum(lengths) - 1
-    places = np.concatenate([np.arange(length) / length for length in lengths])
-    changes = -steadiness * np.abs(lengths[:, None] / lengths - 1)
+    frames = np.arange(shortest, longest + 1)
+    changes = -steadiness * np.abs(frames[:, None] / frames - 1)
     changes = changes - np.log(np.exp(changes).sum(axis=0))
-    onsets = np.flatnonzero(places < 1 / _ONSET_PARTS)
-    return _States(lengths, last - lengths + 1, last, onsets, changes.astype(np.float32))
+    return _Lengths(frames, -(-frames // _ONSET_PARTS), changes.astype(np.float32))
 
 
-def _best_paths(gains, states):
-    """From which length each beat that begins in a frame comes best, (frames, lengths), and the best last state."""
-    scores = np.zeros(states.last[-1] + 1, np.float32)
-    moved, rows = np.empty_like(scores), np.arange(len(states.lengths))
-    origins = np.empty((len(gains), len(rows)), np.int16)
-    for frame, gain in enumerate(gains):
-        ways = states.changes + scores[states.last]
-        origins[frame] = best = ways.argmax(axis=1)
-        moved[1:] = scores[:-1]
-        moved[states.first] = ways[rows, best]
-        moved[states.onsets] += gain
-        scores, moved = moved, scores
-    return origins, int(scores.argmax())
+class _Ways(NamedTuple):
+    """Scores of the best way to a beat that begins in a frame, and what its own onset adds: (frames, lengths).
+
+    Beats may begin before the first frame: so many rows stand in front; only what they have in it counts."""
+
+    scores: np.ndarray
+    onset_gains: np.ndarray
+
+
+def _best_ways(gains, lengths):
+    """A beat that begins in frame f comes after one of some length n that began in f - n: as no beat is shorter than
+    the shortest, the scores of so many frames follow at once from those before."""
+    before, block, rows = lengths.frames[-1], lengths.frames[0], np.arange(len(lengths.frames))
+    end = before + len(gains)
+    sums = np.concatenate([np.zeros(before + 1), np.cumsum(gains)])
+    ends = np.minimum(np.arange(end)[:, None] + lengths.onsets, end)
+    onset_gains = (sums[ends] - sums[:-1, None]).astype(np.float32)
+    scores = np.zeros_like(onset_gains)
+    changes = np.ascontiguousarray(lengths.changes.T)[:, None]  # (from, 1, to)
+    for first in range(before, end, block):
+        began = np.arange(first, min(first + block, end))[:, None] - lengths.frames
+        ended = scores[began, rows] + onset_gains[began, rows]  # (block, from)
+        np.max(np.ascontiguousarray(ended.T)[:, :, None] + changes, axis=0, out=scores[first : first + len(began)])
+    return _Ways(scores, onset_gains)
+
+
+def _last_beat(ways, lengths):
+    """(row, index of the length) of the best beat that goes on to the end."""
+    totals = ways.scores + ways.onset_gains
+    unfinished = np.arange(len(totals))[:, None] + lengths.frames >= len(totals)
+    return np.unravel_index(np.where(unfinished, totals, -np.inf).argmax(), totals.shape)
 
 
 def _loudest(activation, begin, length):
@@ -92,13 +104,14 @@ def _loudest(activation, begin, length):
     return begin + int(np.argmax(activation[begin : begin + 1 + (length - 1) // _ONSET_PARTS]))
 
 
-def _traced(origins, state, states):
-    """(frame, length) of every beat in order, back from the last state."""
-    beats, frame = [], len(origins) - 1
-    index = int(np.searchsorted(states.last, state))
-    frame -= state - states.first[index]  # where the last beat began
-    while frame >= 0:
-        beats.append((frame, int(states.lengths[index])))
-        index = origins[frame, index]
-        frame -= states.lengths[index]
+def _traced(ways, lengths):
+    """(frame, length) of every beat in order, found from the last one back."""
+    before, rows, beats = lengths.frames[-1], np.arange(len(lengths.frames)), []
+    row, index = _last_beat(ways, lengths)
+    while row >= before:
+        beats.append((int(row - before), int(lengths.frames[index])))
+        began = row - lengths.frames
+        ended = ways.scores[began, rows] + ways.onset_gains[began, rows]
+        index = np.argmax(ended + lengths.changes[index])
+        row = began[index]
     return beats[::-1]

@@ -7,14 +7,12 @@
 3. The downbeats: of each four beats the one where harmony changes, the bass is loud and the treble is not.
 """
 
-import functools
-
 import numpy as np
 
 from ..errors import InputError, missing_dependency
-from ..files import one_at_a_time
 from ..timing import Timing
 from .decoding import decode_beats
+from .spectra import chroma, mel_levels
 
 _SAMPLE_RATE = 22050  # Hz; other rates are resampled
 _HOP, _WINDOW = 256, 2048  # samples
@@ -144,11 +142,9 @@ def _guessed_bars(times, accents):
 
 def _tracked(audio, sample_rate):
     """Times of the beats in s, and how much each is like a downbeat."""
-    librosa = loaded_librosa()
     if len(audio) < sample_rate:
         return np.empty(0), np.empty(0)
-    if sample_rate != _SAMPLE_RATE:
-        audio = librosa.resample(audio, orig_sr=sample_rate, target_sr=_SAMPLE_RATE)
+    audio = _resampled(audio, sample_rate)
     levels = _levels(audio)
     beats = decode_beats(_activation(levels), _FRAMES_PER_S)
     times = beats / _FRAMES_PER_S + _EARLY_S
@@ -156,12 +152,19 @@ def _tracked(audio, sample_rate):
     return times[inside], _accents(audio, levels, times[inside])
 
 
+def _resampled(audio, sample_rate):
+    if sample_rate == _SAMPLE_RATE:
+        return audio
+    try:
+        import soxr
+    except ImportError as error:
+        raise missing_dependency("soxr", "tracking beats at other rates than 22,050 Hz") from error
+    return soxr.resample(audio, sample_rate, _SAMPLE_RATE, quality="HQ")
+
+
 def _levels(audio):
     """Log-mel spectrogram in dB relative to its peak, (bands, frames)."""
-    import librosa
-
-    spectrum = librosa.feature.melspectrogram(y=audio, sr=_SAMPLE_RATE, n_fft=_WINDOW, hop_length=_HOP)
-    return librosa.power_to_db(spectrum, ref=np.max, amin=1e-20)
+    return mel_levels(audio, _SAMPLE_RATE, window=_WINDOW, hop=_HOP)
 
 
 def _activation(levels, bass_weight=_BASS_WEIGHT):
@@ -174,22 +177,6 @@ def _activation(levels, bass_weight=_BASS_WEIGHT):
     strengths = np.pad(strengths, (_RISE_FRAMES, 0))
     peaks = maximum_filter1d(strengths, int(_PEAK_S * _FRAMES_PER_S))
     return np.clip(strengths / (uniform_filter1d(peaks, int(_AROUND_S * _FRAMES_PER_S)) + 1e-9), 0, 1)
-
-
-def loaded_librosa():
-    """librosa with the parts used here, loaded by one process at a time.
-
-    The first time they compile functions for numba's cache as they are loaded. Two processes that do so at once can
-    leave files that do not belong together (seen with numba 0.68), and every later process would crash.
-    """
-    try:
-        with one_at_a_time("librosa"):
-            import librosa
-            import librosa.feature
-            import librosa.filters
-    except ImportError as error:
-        raise missing_dependency("librosa", "tracking beats") from error
-    return librosa
 
 
 def _accents(audio, levels, times):
@@ -208,23 +195,13 @@ def _loudness(levels, frames):
 
 def _harmonic_change(audio, times):
     """1 minus the likeness of the pitch classes in each beat and the one before; the first beat has the mean."""
-    import librosa
-
-    spectrum = np.abs(librosa.stft(audio, n_fft=_CHROMA_WINDOW, hop_length=_CHROMA_HOP))
-    chroma = _chroma_matrix() @ spectrum
-    chroma = np.log1p(1000 * chroma / max(chroma.max(), 1e-9))
-    places = np.minimum(np.round(times * _SAMPLE_RATE / _CHROMA_HOP).astype(int), chroma.shape[1] - 1)
-    sums = np.add.reduceat(chroma, places, axis=1)
+    classes = chroma(audio, _SAMPLE_RATE, window=_CHROMA_WINDOW, hop=_CHROMA_HOP)
+    classes = np.log1p(1000 * classes / max(classes.max(), 1e-9))
+    places = np.minimum(np.round(times * _SAMPLE_RATE / _CHROMA_HOP).astype(int), classes.shape[1] - 1)
+    sums = np.add.reduceat(classes, places, axis=1)
     sums /= np.maximum(np.linalg.norm(sums, axis=0), 1e-9)
     change = 1 - np.sum(sums[:, 1:] * sums[:, :-1], axis=0)
     return np.concatenate([[change.mean()], change])
-
-
-@functools.cache
-def _chroma_matrix():
-    import librosa
-
-    return librosa.filters.chroma(sr=_SAMPLE_RATE, n_fft=_CHROMA_WINDOW, tuning=0.0)
 
 
 def _standardised(values):
