@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import multiprocessing
 import os
 import re
 import secrets
@@ -225,8 +226,19 @@ def one_at_a_time(name):
     ----------
     name : str
         Of what the processes share.
+
+    Raises
+    ------
+    InputError
+        In a worker process that imports the script which started it: to wait there for its parent has no end.
     """
     import filelock
+
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself asks
+        raise InputError(
+            f"{name} is wanted by a worker process before it begins to work",
+            remedy="in a script, call musicgen under `if __name__ == '__main__':`",
+        )
 
     user = os.getuid() if hasattr(os, "getuid") else "user"
     lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"musicgen-{user}-{name}.lock")

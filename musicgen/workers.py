@@ -64,7 +64,8 @@ def map_files(function, items, *, workers=None, scheduler=None, progress=False, 
     Raises
     ------
     InputError
-        If `workers` is negative or given beside `scheduler`, or no cluster answers.
+        If `workers` is negative or given beside `scheduler`, no cluster answers, or no process can start: most likely
+        the script calls this while it is imported.
     MissingDependencyError
         If `scheduler` is given and distributed is not installed.
 
@@ -109,7 +110,7 @@ def _pooled(function, items, workers):
     waiting = deque(items)
     while waiting:
         suspects = []
-        with _pool(workers) as pool:
+        with _pool(workers) as (pool, started):
             running, submit = {}, partial(pool.submit, _outcome, function)
             while _fill(submit, running, waiting, 0 if suspects else workers):
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -118,6 +119,11 @@ def _pooled(function, items, workers):
                         suspects.append(item)
                     else:
                         yield future.result()
+            if suspects and not started.is_set():
+                raise InputError(
+                    "no worker process could start",
+                    remedy="in a script, call musicgen under `if __name__ == '__main__':`, or give workers=0",
+                )
         yield from (_alone(function, item) for item in suspects)
 
 
@@ -134,7 +140,7 @@ def _fill(submit, running, waiting, workers):
 
 def _alone(function, item):
     """The outcome of an item in a process of its own."""
-    with _pool(1) as pool:
+    with _pool(1) as (pool, _):
         try:
             return pool.submit(_outcome, function, item).result()
         except BrokenExecutor:
@@ -143,10 +149,12 @@ def _alone(function, item):
 
 @contextlib.contextmanager
 def _pool(workers):
+    """A pool, and an event that is set once a worker has imported the script and begins to work."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+    started = context.Event()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(started,))
     try:
-        yield pool
+        yield pool, started
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -194,7 +202,8 @@ def _last_words(future):
     return f"{type(error).__name__}: {error}"
 
 
-def _prepare_worker():
+def _prepare_worker(started):
+    started.set()
     for name in _THREADS:
         os.environ[name] = "1"
     threading.Thread(target=_die_with_parent, daemon=True).start()

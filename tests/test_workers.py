@@ -123,3 +123,15 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     parent.kill()
     parent.wait()
     assert waited_for(lambda: not any(map(is_running, workers)))
+
+
+@pytest.mark.parametrize("lock", ["contextlib.nullcontext()", "files.one_at_a_time('tests-of-workers')"])
+def test_a_script_without_a_main_guard_is_told_so_and_ends(tmp_path, lock):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import contextlib\nfrom musicgen import files\nfrom musicgen.workers import map_files\n"
+        f"with {lock}:\n    list(map_files(abs, range(8), workers=2))\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=100)
+    assert run.returncode == 1
+    assert "InputError: no worker process could start (in a script, call musicgen under `if __name__" in run.stderr
