@@ -13,6 +13,7 @@ import io
 import json
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -99,9 +100,12 @@ def add_throughput(results, clips, folder, *, few, rounds):
         "annotated": lambda: ours_seconds(clips, folder),
         "predict": lambda: run_seconds(RIVAL, network_path(), *clips),
     }
-    seconds = dict.fromkeys(jobs, np.inf)
+    seconds, before = dict.fromkeys(jobs, np.inf), 0.0
     for _ in range(rounds):
-        seconds = {name: min(seconds[name], job()) for name, job in jobs.items()}
+        for name, job in jobs.items():
+            before, taken = processor_seconds_of_children(), job()
+            seconds[name] = min(seconds[name], taken)
+    processors = (processor_seconds_of_children() - before) / taken  # of the last job, predict
     limit = 60 * len(clips) / seconds["limit"]
     results.add("the network alone, two processes of one thread", limit, "clips/min", direction="max")
     for beats in ("tracked", "annotated"):
@@ -109,12 +113,20 @@ def add_throughput(results, clips, folder, *, few, rounds):
         results.add(f"ours without start, beats {beats}", rate, "clips/min", reference=limit, direction="max")
         results.add(f"share of the limit, beats {beats}", rate / limit, "", goal=SHARE_GOAL, direction="max")
     results.add("predict, file after file, with start", seconds["predict"], "s")
+    results.add("processors that predict kept busy, of 2", processors, "")
     results.add("ours, with start, beats tracked", seconds["tracked"], "s", reference=seconds["predict"])
-    times = seconds["predict"] / seconds["tracked"]
-    results.add("times as fast as predict", times, "", goal=SPEED_GOAL, direction="max")
+    results.add("ours, with start, beats annotated", seconds["annotated"], "s", reference=seconds["predict"])
+    for beats in ("tracked", "annotated"):
+        times = seconds["predict"] / seconds[beats]
+        results.add(f"times as fast as predict, beats {beats}", times, "", goal=SPEED_GOAL, direction="max")
     per_clip = (seconds["tracked"] - seconds["tracked, few"]) / (len(clips) - few)
     projected = (seconds["tracked"] + (1000 - len(clips)) * per_clip) / 60
     results.add("1,000 clips with tracked beats, projected", projected, "min")
+
+
+def processor_seconds_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def copied(clip, folder):
