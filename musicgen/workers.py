@@ -106,13 +106,14 @@ def _inline(function, items):
 
 
 def _pooled(function, items, workers):
-    """Keep `workers` items under way; when the pool breaks, they are the suspects."""
-    waiting = deque(items)
+    """Keep items under way, one for each worker and one that it goes on with at once; when the pool breaks, they are
+    the suspects."""
+    waiting, most = deque(items), 2 * workers
     while waiting:
         suspects = []
         with _pool(workers) as (pool, started):
             running, submit = {}, partial(pool.submit, _outcome, function)
-            while _fill(submit, running, waiting, 0 if suspects else workers):
+            while _fill(submit, running, waiting, 0 if suspects else most):
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     item = running.pop(future)
                     if isinstance(future.exception(), BrokenExecutor):
@@ -127,9 +128,9 @@ def _pooled(function, items, workers):
         yield from (_alone(function, item) for item in suspects)
 
 
-def _fill(submit, running, waiting, workers):
-    """Submit items until `workers` are under way; the number under way."""
-    while waiting and len(running) < workers:
+def _fill(submit, running, waiting, most):
+    """Submit items until so many are under way; the number under way."""
+    while waiting and len(running) < most:
         try:
             future = submit(waiting[0])
         except BrokenExecutor:
