@@ -113,7 +113,7 @@ def add_throughput(results, clips, folder, *, few, rounds):
         results.add(f"ours without start, beats {beats}", rate, "clips/min", reference=limit, direction="max")
         results.add(f"share of the limit, beats {beats}", rate / limit, "", goal=SHARE_GOAL, direction="max")
     results.add("predict, file after file, with start", seconds["predict"], "s")
-    results.add("processors that predict kept busy, of 2", processors, "")
+    results.add(f"processors that predict kept busy, of {os.cpu_count()}", processors, "")
     results.add("ours, with start, beats tracked", seconds["tracked"], "s", reference=seconds["predict"])
     results.add("ours, with start, beats annotated", seconds["annotated"], "s", reference=seconds["predict"])
     for beats in ("tracked", "annotated"):
