@@ -105,6 +105,43 @@ def test_likelihoods_are_those_of_the_network_whatever_stands_beside_a_stream():
         np.testing.assert_allclose(nats, expected, atol=1e-3)
 
 
+def test_a_layer_learns_what_its_formula_teaches_step_by_step():
+    """One step of plain descent, beside the same layer with steps that the backend differentiates by itself."""
+    import keras
+
+    from musicgen.composers.recurrent import LSTMLayer, lstm_gates
+
+    class Unrolled(LSTMLayer):
+        def call(self, inputs, keep=None):
+            kernel, rows = keras.ops.convert_to_tensor(self.recurrent_kernel), []
+            hidden = cell = keras.ops.zeros((inputs.shape[0], self.units))
+            for time in range(inputs.shape[1]):
+                kept = keep[:, time : time + 1]
+                gates = keras.ops.matmul(inputs[:, time], self.kernel) + self.bias
+                hidden, cell = lstm_gates(gates + keras.ops.matmul(hidden * kept, kernel), cell * kept)
+                rows.append(hidden)
+            return keras.ops.stack(rows, axis=1)
+
+    random = np.random.default_rng(0)
+    inputs, targets = (random.normal(size=(3, 7, width)).astype(np.float32) for width in (5, 4))
+    keep = np.ones((3, 7), np.float32)
+    keep[1, 3] = keep[2, 0] = 0
+
+    def learnt(family):
+        given = keras.Input((7, 5), batch_size=3), keras.Input((7,), batch_size=3)
+        first, second = family(4, seed=0), family(4, seed=1)
+        network = keras.Model(given, second(first(*given), given[1]))
+        network.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse", jit_compile=True)
+        before = to_numpy([weight.value for weight in network.trainable_variables])
+        network.train_on_batch([inputs, keep], targets)
+        after = to_numpy([weight.value for weight in network.trainable_variables])
+        return [new - old for new, old in zip(after, before, strict=True)]
+
+    for ours, expected in zip(learnt(LSTMLayer), learnt(Unrolled), strict=True):
+        assert np.abs(expected).max() > 1e-3
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
 def test_dropout_acts_in_training_alone():
     codec = FramesCodec(lowest=60, keys=4)
     network = network_for(codec, dropout=0.5)

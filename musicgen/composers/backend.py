@@ -51,7 +51,7 @@ def compile_function(function):
     return function
 
 
-def scan(step, carry, inputs):
+def scan(step, carry, inputs, *, reverse=False):
     """Carry a state through a sequence, one compiled step after the other.
 
     `keras.ops.scan` on TensorFlow wants outputs of the carry's shape; this one does not.
@@ -59,21 +59,23 @@ def scan(step, carry, inputs):
     Parameters
     ----------
     step : callable
-        `(carry, inputs at one time) -> (carry, output)`, with one array as output.
+        `(carry, inputs at one time) -> (carry, outputs at that time)`, the outputs being nested arrays.
     carry : nested arrays
     inputs : nested arrays, each of shape (time, ...)
+    reverse : bool
+        Whether to go from the last time to the first.
 
     Returns
     -------
     carry : nested arrays
-    outputs : array, shape (time, ...)
+    outputs : nested arrays, each of shape (time, ...)
     """
     if backend_name() == "tensorflow":
-        return _scan_tensorflow(step, carry, inputs)
-    return keras.ops.scan(step, carry, inputs)
+        return _scan_tensorflow(step, carry, inputs, reverse)
+    return keras.ops.scan(step, carry, inputs, reverse=reverse)
 
 
-def _scan_tensorflow(step, carry, inputs):
+def _scan_tensorflow(step, carry, inputs, reverse):
     import tensorflow as tf
 
     carry = tf.nest.map_structure(tf.convert_to_tensor, carry)
@@ -81,20 +83,27 @@ def _scan_tensorflow(step, carry, inputs):
     first_input = tf.nest.flatten(inputs)[0]
     time = first_input.shape[0] or tf.shape(first_input)[0]
 
+    def place(index):
+        return time - 1 - index if reverse else index
+
     def at(index):
-        return tf.nest.map_structure(lambda values: values[index], inputs)
+        return tf.nest.map_structure(lambda values: values[place(index)], inputs)
 
     carry, first = step(carry, at(0))
-    outputs = tf.TensorArray(first.dtype, size=time, element_shape=first.shape).write(0, first)
+    outputs = [
+        tf.TensorArray(one.dtype, size=time, element_shape=one.shape).write(place(0), one)
+        for one in tf.nest.flatten(first)
+    ]
 
     def body(index, carry, outputs):
-        carry, output = step(carry, at(index))
-        return index + 1, carry, outputs.write(index, output)
+        carry, now = step(carry, at(index))
+        now = [array.write(place(index), one) for array, one in zip(outputs, tf.nest.flatten(now), strict=True)]
+        return index + 1, carry, now
 
     start = (1, carry, outputs)
     # XLA can differentiate the loop only if it knows how often it runs at most.
     _, carry, outputs = tf.while_loop(lambda index, *_: index < time, body, start, maximum_iterations=time - 1)
-    return carry, outputs.stack()
+    return carry, tf.nest.pack_sequence_as(first, [array.stack() for array in outputs])
 
 
 def to_numpy(values):
