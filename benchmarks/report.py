@@ -27,6 +27,7 @@ ORDER = (
     "sampling",
     "controls",
     "training",
+    "learning",
     "reconstruction",
     "adversarial",
     "metrics",
