@@ -148,3 +148,14 @@ def test_dropout_acts_in_training_alone():
     tokens = np.array([[codec.pitch_table().start, 0, 2, 4]], np.int32)
     np.testing.assert_array_equal(to_numpy(network(tokens)), to_numpy(network(tokens)))
     assert not np.allclose(to_numpy(network(tokens, training=True)), to_numpy(network(tokens)))
+
+
+def test_locked_dropout_drops_the_same_features_at_every_step():
+    network = network_for(FramesCodec(), dropout=0.5, locked=True, weight_dropout=0.5)
+    signal = np.ones((2, 7, 8), np.float32)
+    dropped = to_numpy(network.dropouts[1](signal, training=True))
+    assert 0 < np.mean(dropped == 0) < 1
+    np.testing.assert_array_equal(dropped, np.repeat(dropped[:, :1], 7, axis=1))
+    tokens = np.full((1, 4), 3, np.int32)
+    np.testing.assert_array_equal(to_numpy(network(tokens)), to_numpy(network(tokens)), "nothing is dropped in use")
+    assert np.any(to_numpy(network(tokens, training=True)) != to_numpy(network(tokens)))

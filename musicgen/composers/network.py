@@ -103,6 +103,10 @@ class RecurrentNetwork(keras.Model):
         Share of activations dropped between layers while training.
     input_dropout : float
         The same for what the first layer is given.
+    weight_dropout : float
+        Share of the recurrent weights dropped while training.
+    locked : bool
+        Whether dropout drops the same features at every step of a window (Gal and Ghahramani 2016).
     reach : int
         Largest interval, in semitones, that the head over intervals sees.
     filters : int
@@ -122,6 +126,8 @@ class RecurrentNetwork(keras.Model):
         layers,
         dropout,
         input_dropout=0.0,
+        weight_dropout=0.0,
+        locked=False,
         reach=24,
         filters=48,
         rising=False,
@@ -135,9 +141,11 @@ class RecurrentNetwork(keras.Model):
         self.embedding = keras.layers.Embedding(
             len(table.pitches), embedding, embeddings_initializer=spread, name="embedding"
         )
-        self.lstms = [LSTMLayer(units, seed=seed + 10 * n, name=f"lstm_{n}") for n in range(1, layers + 1)]
+        shape = {"units": units, "weight_dropout": weight_dropout}
+        self.lstms = [LSTMLayer(**shape, seed=seed + 10 * n, name=f"lstm_{n}") for n in range(1, layers + 1)]
         rates = [input_dropout, *[dropout] * layers]
-        self.dropouts = [keras.layers.Dropout(rate, seed=seed + n) for n, rate in enumerate(rates)]
+        noise = (None, 1, None) if locked else None
+        self.dropouts = [keras.layers.Dropout(r, noise_shape=noise, seed=seed + n) for n, r in enumerate(rates)]
         glorot = keras.initializers.GlorotUniform(seed=seed + 5)
         self.head = keras.layers.Dense(table.outputs, kernel_initializer=glorot, name="logits")
         if filters:
@@ -154,7 +162,7 @@ class RecurrentNetwork(keras.Model):
         signal = _given(self.embedding(tokens), rows)
         outputs = []
         for dropout, lstm in zip(self.dropouts, [None, *self.lstms], strict=True):
-            signal = dropout(signal if lstm is None else lstm(signal, keep), training=training)
+            signal = dropout(signal if lstm is None else lstm(signal, keep, training=training), training=training)
             outputs.append(signal)  # (batch, time, features)
         hidden = ops.concatenate(outputs, axis=-1)
         logits = self.head(hidden)

@@ -17,11 +17,14 @@ class LSTMLayer(keras.layers.Layer):
     units : int
     seed : int
         Of the initial weights: Glorot uniform, orthogonal, forget gates open (Jozefowicz et al. 2015).
+    weight_dropout : float
+        Share of the recurrent weights dropped in each training step (Merity, Keskar and Socher 2018).
     """
 
-    def __init__(self, units, *, seed, **options):
+    def __init__(self, units, *, seed, weight_dropout=0.0, **options):
         super().__init__(**options)
         self.units, self.seed = units, seed
+        self.weight_dropout = keras.layers.Dropout(weight_dropout, seed=seed + 2)
 
     def build(self, shape):
         """Make the weights for inputs of shape (batch, time, features)."""
@@ -34,7 +37,7 @@ class LSTMLayer(keras.layers.Layer):
         )
         self.bias = self.add_weight(shape=(width,), initializer=_open_forget_gates, name="bias")
 
-    def call(self, inputs, keep=None):
+    def call(self, inputs, keep=None, training=False):
         """Hidden states of shape (batch, time, units) for inputs of shape (batch, time, features).
 
         Where `keep`, float32 of shape (batch, time), is 0, the layer forgets all before that step.
@@ -43,8 +46,8 @@ class LSTMLayer(keras.layers.Layer):
         keep = ops.expand_dims(ops.cast(ops.transpose(keep), "float32"), -1)  # (time, batch, 1)
         inputs = ops.transpose(inputs, (1, 0, 2))
         projected = ops.matmul(inputs, self.kernel) + self.bias  # (time, batch, 4 * units)
-        recurrent_kernel = ops.cast(ops.convert_to_tensor(self.recurrent_kernel), projected.dtype)
-        hidden = _run(projected, keep, recurrent_kernel)
+        recurrent_kernel = self.weight_dropout(ops.convert_to_tensor(self.recurrent_kernel), training=training)
+        hidden = _run(projected, keep, ops.cast(recurrent_kernel, projected.dtype))
         return ops.transpose(hidden, (1, 0, 2))
 
     def compute_output_shape(self, shape):
