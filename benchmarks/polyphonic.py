@@ -32,9 +32,9 @@ from musicgen.score.key import PROFILES
 CODEC = FramesCodec()
 START, END = CODEC.pitch_table().start, CODEC.keys
 NETWORK = {"embedding": 64, "units": 256, "layers": 2, "filters": 48}
-DROPOUT = {"dropout": 0.5, "input_dropout": 0.1, "weight_dropout": 0.3, "locked": True}
-STEPS, BATCH, CONTEXT = 3000, 16, 256
-LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.02
+DROPOUT = {"dropout": 0.5, "input_dropout": 0.3, "weight_dropout": 0.4, "locked": True}
+STEPS, BATCH, CONTEXT = 2400, 16, 256
+LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
 EPOCH, CHECK = 25, 100  # steps between averages of the weights, and between looks at the validation part
 AVERAGE = 0.9  # share of the old average that is kept
 KEYS = range(-6, 6)  # semitones of the twelve transpositions
