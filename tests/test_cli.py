@@ -55,6 +55,19 @@ def test_compose_writes_what_it_prints(way, tmp_path, capsys):
     assert (piece.meta["genre"], piece.meta["seed"]) == ("wild", "5")
 
 
+def test_compose_asks_for_what_the_options_say(way, tmp_path):
+    asked = ["--key", "G major", "--tempo", "90", "--pitch-range", "55", "79", "--instrument", "Flute"]
+    limits = ["--polyphony", "1", "--density", "2", "--repetition-penalty", "2", "--min-p", "0.01"]
+    command = ["compose", str(way / "model"), "--out", str(tmp_path), "--bars", "4", "--seed", "5"]
+    assert main([*command, *asked, *limits]) == 0
+    piece = read_midi(tmp_path / "piece-5-1.mid")
+    assert piece.timing.bpm == pytest.approx(90, abs=0.01)
+    assert {track.program for track in piece.tracks} == {73}
+    assert 55 <= piece.notes["pitch"].min() <= piece.notes["pitch"].max() <= 79
+    assert not np.any(piece.notes["start"][1:] < piece.notes["end"][:-1] - 1e-6)
+    assert main([*command, "--key", "H major"]) == 1
+
+
 def test_compose_never_overwrites(way, tmp_path):
     # Several bars: a composer that has hardly learnt leaves single ones empty.
     command = ["compose", str(way / "model"), "--out", str(tmp_path), "--bars", "4", "--seed", "5"]
