@@ -142,6 +142,7 @@ def _guessed_bars(times, accents):
 
 def _tracked(audio, sample_rate):
     """Times of the beats in s, and how much each is like a downbeat."""
+    _check_scipy()
     if len(audio) < sample_rate:
         return np.empty(0), np.empty(0)
     audio = _resampled(audio, sample_rate)
@@ -150,6 +151,13 @@ def _tracked(audio, sample_rate):
     times = beats / _FRAMES_PER_S + _EARLY_S
     inside = times < len(audio) / _SAMPLE_RATE
     return times[inside], _accents(audio, levels, times[inside])
+
+
+def _check_scipy():
+    try:
+        import scipy.fft  # noqa: F401 - used by what is called next
+    except ImportError as error:
+        raise missing_dependency("scipy", "tracking beats", extra="transcription") from error
 
 
 def _resampled(audio, sample_rate):
