@@ -43,6 +43,16 @@ def add_train(commands):
     parser.add_argument("--resume", action="store_true", help="go on with a training of the same settings that ended")
     parser.add_argument("--checkpoint-every", type=COUNT, default=200, metavar="STEPS", help="default 200")
     parser.add_argument("--log-dir", metavar="DIR", help="write logs for TensorBoard")
+    parser.add_argument(
+        "--devices",
+        type=_devices,
+        metavar="N|all",
+        help="train on so many GPUs, or processors without one (default 1)",
+    )
+
+
+def _devices(text):
+    return text if text == "all" else COUNT(text)
 
 
 def _train(options):
@@ -69,6 +79,7 @@ def _train(options):
             checkpoint_every=options.checkpoint_every,
             resume=options.resume,
             log_dir=options.log_dir,
+            devices=options.devices,
         ).history
     print(composer.save(options.out))
     remove_state(state)

@@ -1,11 +1,14 @@
 """LSTMComposer: a recurrent network over event tokens that continues music from memory."""
 
+import contextlib
+
 import keras
 import numpy as np
 
 from ..codecs import EventsCodec
 from ..errors import InputError
 from .backend import to_numpy
+from .backend.devices import choose_devices
 from .base import Composer, checked_seed, checked_sequences, whole_number
 from .controls import CONTROLS
 from .labels import seen_controls
@@ -108,6 +111,7 @@ class LSTMComposer(Composer):
         checkpoint_every=200,
         resume=False,
         log_dir=None,
+        devices=None,
         progress=True,
         callbacks=(),
     ):
@@ -127,7 +131,8 @@ class LSTMComposer(Composer):
         validation : iterable of NoteSequence, or path-like, optional
             Held-out pieces.
         batch_size : int, optional
-            Windows per step. Default: 4 to 32, so that an epoch of little data still has some 16 steps.
+            Windows per step. Default: 4 to 32, so that an epoch of little data still has some 16 steps, or a few
+            more, so that all `devices` have the same number.
         context : int
             Tokens per window.
         learning_rate : float
@@ -145,6 +150,9 @@ class LSTMComposer(Composer):
             Go on from the state in `checkpoint`, if there is one. The losses are those of an undisturbed training.
         log_dir : path-like, optional
             Folder for TensorBoard's logs.
+        devices : "all" or int, optional
+            Train on all devices, or on so many: GPUs, or processors where there is no GPU. Each takes the same
+            share of every batch. Default: one.
         progress : bool
             Show a progress bar on standard error.
         callbacks : sequence of keras.callbacks.Callback
@@ -159,13 +167,15 @@ class LSTMComposer(Composer):
         ------
         InputError
             If there is nothing to learn from, or nothing that the codec can hold, `epochs` or `context` is no number
-            that makes sense, or `checkpoint` holds an unfinished training and `resume` is not set.
+            that makes sense, `checkpoint` holds an unfinished training and `resume` is not set, there are fewer
+            `devices`, or they cannot share `batch_size` evenly.
         MissingDependencyError
             If `log_dir` is given and TensorBoard is not installed.
         CheckpointError
             If the state in `checkpoint` is damaged, or of other data or settings.
         """
         epochs, context = whole_number("epochs", epochs, 1), whole_number("context", context, 16)
+        devices = choose_devices(devices)
         sequences = pieces_to_learn(sequences)
         held_out = pieces_to_learn(validation, "validation") if validation is not None else None
         codec = codec_for(EventsCodec, sequences, held_out) if self.codec is None else self.codec
@@ -176,37 +186,37 @@ class LSTMComposer(Composer):
         self.codec = codec
         self.refused = tuple(refused)
         warn_of(refused)
-        if self.network is None:
-            self._build()
-            self._start_from_frequencies(streams)
-        if batch_size is None:
-            batch_size = int(np.clip(sum(map(len, streams)) // (16 * context), 4, 32))
+        batch_size = _batch_size(batch_size, streams, context, devices.count)
         windows = {"context": context, "batch_size": batch_size, "seed": self.seed}
         data = TokenWindows(self.codec, streams, **windows)
         check = held_out and TokenWindows(self.codec, held_out_streams, augment=False, **windows)
-        self.network.compile(
-            optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01, clipnorm=1.0),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
-            jit_compile=True,
-        )
         state = None
         if checkpoint is not None:
             facts = {"epochs": epochs, "learning_rate": learning_rate, "data": digest_of(streams)}
             settings = self.get_config() | windows | facts
             state = TrainingState(checkpoint, settings, every=checkpoint_every, resume=resume)
-        training = Training(
-            self.network,
-            data,
-            held_out=check or None,
-            epochs=epochs,
-            learning_rate=learning_rate,
-            patience=patience,
-            minutes=minutes,
-            checkpoint=state,
-            progress=progress,
-            callbacks=[*tensorboard_callbacks(log_dir), *callbacks],
-        )
-        history = training.run()
+        with self._network_on(devices, streams):
+            self.network.compile(
+                optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01, clipnorm=1.0),
+                loss=keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True, reduction="mean_with_sample_weight"
+                ),
+                jit_compile=True,
+            )
+            training = Training(
+                self.network,
+                data,
+                held_out=check or None,
+                epochs=epochs,
+                learning_rate=learning_rate,
+                patience=patience,
+                minutes=minutes,
+                checkpoint=state,
+                devices=devices,
+                progress=progress,
+                callbacks=[*tensorboard_callbacks(log_dir), *callbacks],
+            )
+            history = training.run()
         self._record_provenance(sequences, history)
         return history
 
@@ -278,6 +288,26 @@ class LSTMComposer(Composer):
         self._sampler = Sampler(self.network.step, self.codec)
         self._scorer = Scorer(self.network)
 
+    @contextlib.contextmanager
+    def _network_on(self, devices, streams):
+        """The network, made at first where there is none, on the devices to train on; back on one afterwards."""
+        try:
+            with devices.scope():
+                if self.network is None:
+                    self._build()
+                    self._start_from_frequencies(streams)
+                elif devices.several:
+                    self._build_again()
+                yield
+        finally:
+            if devices.several and self.network is not None:
+                self._build_again()
+
+    def _build_again(self):
+        weights = self._weights()
+        self._build()
+        self._set_weights(weights)
+
     def _start_from_frequencies(self, streams):
         """Let the logits begin with the frequencies of the tokens, which saves the first epochs."""
         counts = sum(np.bincount(stream, minlength=self.codec.vocab_size) for stream in streams) + 0.1
@@ -289,3 +319,14 @@ class LSTMComposer(Composer):
     def _set_weights(self, weights):
         for name, variable in self.network.named_variables().items():
             variable.assign(weights[name])
+
+
+def _batch_size(batch_size, streams, context, devices):
+    """The one given, or one for this much data that the devices share evenly."""
+    if batch_size is None:
+        batch_size = int(np.clip(sum(map(len, streams)) // (16 * context), 4, 32))
+        return -(-batch_size // devices) * devices
+    if whole_number("batch_size", batch_size, 1) % devices:
+        reason = f"batch_size={batch_size} is no multiple of the number of devices, {devices}"
+        raise InputError(reason, remedy=f"take {-(-batch_size // devices) * devices}")
+    return int(batch_size)

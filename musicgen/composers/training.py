@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import missing_dependency
 from .backend import to_numpy
+from .backend.devices import OneDevice
 
 FLOOR = 0.1  # share of the learning rate that is left at the end of the cosine
 
@@ -38,6 +39,8 @@ class Training:
         Stop when this time is up.
     checkpoint : TrainingState, optional
         Where to keep the state of the training.
+    devices : OneDevice or the like, optional
+        Where to train: the model was made, and `run` is called, in its scope.
     progress : bool
         Show a progress bar on standard error.
     callbacks : sequence of keras.callbacks.Callback
@@ -55,12 +58,13 @@ class Training:
         patience=None,
         minutes=None,
         checkpoint=None,
+        devices=None,
         progress=True,
         callbacks=(),
     ):
         self.model, self.data, self.held_out, self.epochs = model, data, held_out, epochs
         self.learning_rate, self.patience, self.minutes = learning_rate, patience, minutes
-        self.checkpoint = checkpoint
+        self.checkpoint, self.devices = checkpoint, devices or OneDevice()
         self.history = keras.callbacks.History()
         hooks = [*callbacks, *([ProgressBar(epochs)] if progress else []), self.history]
         self.callbacks = keras.callbacks.CallbackList(hooks, model=model, epochs=epochs)
@@ -97,7 +101,7 @@ class Training:
             done = (self.epoch + self.step / size) / self.epochs
             self.model.optimizer.learning_rate = self.learning_rate * self._decay(done)
             self.callbacks.on_train_batch_begin(self.step)
-            loss = self.model.train_on_batch(*self.data[self.step], return_dict=True)["loss"]
+            loss = self.devices.train(self.model, self.data[self.step])
             self.callbacks.on_train_batch_end(self.step, {"loss": loss})
             self.total += loss
             self.step += 1
@@ -121,9 +125,9 @@ class Training:
         """Mean over all counted tokens, however they are spread over batches."""
         total = weight = 0.0
         for index in range(len(self.held_out)):
-            inputs, targets, weights = self.held_out[index]
-            loss = self.model.test_on_batch(inputs, targets, weights, return_dict=True)["loss"]
-            total, weight = total + loss * weights.sum(), weight + weights.sum()
+            batch = self.held_out[index]
+            counted = batch[2].sum()
+            total, weight = total + self.devices.test(self.model, batch) * counted, weight + counted
         return float(total / weight)
 
     def _judge(self, loss):

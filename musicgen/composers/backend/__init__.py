@@ -1,4 +1,4 @@
-"""The only file that knows TensorFlow from JAX: compiling a function of arrays, scanning over time.
+"""The only place that knows TensorFlow from JAX: compiling a function of arrays, scanning over time; `devices`.
 
 Everything else in this room is written in `keras.ops`. Which backend runs is Keras' own choice
 (`KERAS_BACKEND=jax` in the environment, or keras.json), TensorFlow by default.
@@ -108,4 +108,12 @@ def _scan_tensorflow(step, carry, inputs, reverse):
 
 def to_numpy(values):
     """The same nested structure with NumPy arrays in it."""
-    return keras.tree.map_structure(lambda value: np.asarray(keras.ops.convert_to_numpy(value)), values)
+
+    def convert(value):
+        if backend_name() == "tensorflow":  # a scalar variable that several devices hold is no array to NumPy
+            import tensorflow as tf
+
+            value = tf.convert_to_tensor(value)
+        return np.asarray(keras.ops.convert_to_numpy(value))
+
+    return keras.tree.map_structure(convert, values)
