@@ -132,7 +132,8 @@ def _fill(submit, running, waiting, most):
     """Submit items until so many are under way; the number under way."""
     while waiting and len(running) < most:
         try:
-            future = submit(waiting[0])
+            with _one_thread():
+                future = submit(waiting[0])
         except BrokenExecutor:
             break
         running[future] = waiting.popleft()
@@ -143,7 +144,9 @@ def _alone(function, item):
     """The outcome of an item in a process of its own."""
     with _pool(1) as (pool, _):
         try:
-            return pool.submit(_outcome, function, item).result()
+            with _one_thread():
+                future = pool.submit(_outcome, function, item)
+            return future.result()
         except BrokenExecutor:
             return Outcome(item, error=MusicgenError("the worker process died (out of memory, or a crash)"))
 
@@ -203,10 +206,23 @@ def _last_words(future):
     return f"{type(error).__name__}: {error}"
 
 
+@contextlib.contextmanager
+def _one_thread():
+    """Processes that start in it have one thread for numerical libraries, those of the caller's script included.
+
+    Told only later, by a worker's initializer, libraries that the script imports would not hear of it.
+    """
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
 def _prepare_worker(started):
     started.set()
-    for name in _THREADS:
-        os.environ[name] = "1"
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

@@ -65,6 +65,28 @@ def test_workers_are_other_processes_with_one_thread_each(monkeypatch):
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
+EARLY = """
+import os
+from musicgen.workers import map_files
+
+found = os.environ.get("OMP_NUM_THREADS")  # what a library that is imported here would read
+
+def told(_):
+    return found
+
+if __name__ == "__main__":
+    print([outcome.result for outcome in map_files(told, [1, 2], workers=2)], found)
+"""
+
+
+def test_libraries_that_the_script_imports_have_one_thread_in_workers_too(tmp_path):
+    script = tmp_path / "early.py"
+    script.write_text(EARLY)
+    environment = {**os.environ, "OMP_NUM_THREADS": "5"}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=100, env=environment)
+    assert done.stdout == "['1', '1'] 5\n", done.stderr
+
+
 def test_outcomes_come_one_by_one_and_the_rest_is_dropped_when_no_longer_wanted():
     seen = []
     outcomes = map_files(lambda item: seen.append(item) or item, [1, 2, 3], workers=0)
