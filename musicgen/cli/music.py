@@ -49,6 +49,8 @@ def add_train(commands):
         metavar="N|all",
         help="train on so many GPUs, or processors without one (default 1)",
     )
+    kinds = ["float32", "mixed"]
+    parser.add_argument("--precision", choices=kinds, default=kinds[0], help="of the computing (default float32)")
 
 
 def _devices(text):
@@ -80,6 +82,7 @@ def _train(options):
             resume=options.resume,
             log_dir=options.log_dir,
             devices=options.devices,
+            precision=options.precision,
         ).history
     print(composer.save(options.out))
     remove_state(state)

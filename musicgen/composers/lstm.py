@@ -9,6 +9,7 @@ from ..codecs import EventsCodec
 from ..errors import InputError
 from .backend import to_numpy
 from .backend.devices import choose_devices
+from .backend.precision import choose_policy, layers_of
 from .base import Composer, checked_seed, checked_sequences, whole_number
 from .controls import CONTROLS
 from .labels import seen_controls
@@ -112,6 +113,7 @@ class LSTMComposer(Composer):
         resume=False,
         log_dir=None,
         devices=None,
+        precision="float32",
         progress=True,
         callbacks=(),
     ):
@@ -153,6 +155,9 @@ class LSTMComposer(Composer):
         devices : "all" or int, optional
             Train on all devices, or on so many: GPUs, or processors where there is no GPU. Each takes the same
             share of every batch. Default: one.
+        precision : {"float32", "mixed"}
+            "mixed" computes in bfloat16, or in float16 with scaled losses on GPUs without it, which takes less
+            memory and, on a GPU, less time. Weights, losses and compositions are float32 in both.
         progress : bool
             Show a progress bar on standard error.
         callbacks : sequence of keras.callbacks.Callback
@@ -168,14 +173,15 @@ class LSTMComposer(Composer):
         InputError
             If there is nothing to learn from, or nothing that the codec can hold, `epochs` or `context` is no number
             that makes sense, `checkpoint` holds an unfinished training and `resume` is not set, there are fewer
-            `devices`, or they cannot share `batch_size` evenly.
+            `devices`, or they cannot share `batch_size` evenly, or `precision` is unknown.
         MissingDependencyError
             If `log_dir` is given and TensorBoard is not installed.
         CheckpointError
             If the state in `checkpoint` is damaged, or of other data or settings.
         """
         epochs, context = whole_number("epochs", epochs, 1), whole_number("context", context, 16)
-        devices = choose_devices(devices)
+        devices, policy = choose_devices(devices), choose_policy(precision)
+        devices.check(policy)
         sequences = pieces_to_learn(sequences)
         held_out = pieces_to_learn(validation, "validation") if validation is not None else None
         codec = codec_for(EventsCodec, sequences, held_out) if self.codec is None else self.codec
@@ -192,10 +198,15 @@ class LSTMComposer(Composer):
         check = held_out and TokenWindows(self.codec, held_out_streams, augment=False, **windows)
         state = None
         if checkpoint is not None:
-            facts = {"epochs": epochs, "learning_rate": learning_rate, "data": digest_of(streams)}
+            facts = {
+                "epochs": epochs,
+                "learning_rate": learning_rate,
+                "data": digest_of(streams),
+                "precision": policy,
+            }
             settings = self.get_config() | windows | facts
             state = TrainingState(checkpoint, settings, every=checkpoint_every, resume=resume)
-        with self._network_on(devices, streams):
+        with self._network_on(devices, policy, streams):
             self.network.compile(
                 optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01, clipnorm=1.0),
                 loss=keras.losses.SparseCategoricalCrossentropy(
@@ -282,30 +293,33 @@ class LSTMComposer(Composer):
 
     # ---- the network
 
-    def _build(self):
+    def _build(self, policy="float32"):
         sizes = {name: getattr(self, name) for name in ("embedding", "units", "layers", "dropout", "filters")}
-        self.network = RecurrentNetwork(self.codec.pitch_table(), **sizes, input_dropout=self.dropout, seed=self.seed)
+        sizes |= {"input_dropout": self.dropout, "seed": self.seed}
+        with layers_of(policy):
+            self.network = RecurrentNetwork(self.codec.pitch_table(), **sizes)
         self._sampler = Sampler(self.network.step, self.codec)
         self._scorer = Scorer(self.network)
 
     @contextlib.contextmanager
-    def _network_on(self, devices, streams):
-        """The network, made at first where there is none, on the devices to train on; back on one afterwards."""
+    def _network_on(self, devices, policy, streams):
+        """The network as it is trained, made at first where there is none; afterwards as it composes."""
+        apart = devices.several or policy != "float32"
         try:
             with devices.scope():
                 if self.network is None:
-                    self._build()
+                    self._build(policy)
                     self._start_from_frequencies(streams)
-                elif devices.several:
-                    self._build_again()
+                elif apart:
+                    self._build_again(policy)
                 yield
         finally:
-            if devices.several and self.network is not None:
+            if apart and self.network is not None:
                 self._build_again()
 
-    def _build_again(self):
+    def _build_again(self, policy="float32"):
         weights = self._weights()
-        self._build()
+        self._build(policy)
         self._set_weights(weights)
 
     def _start_from_frequencies(self, streams):

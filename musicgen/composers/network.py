@@ -165,7 +165,7 @@ class RecurrentNetwork(keras.Model):
             signal = dropout(signal if lstm is None else lstm(signal, keep, training=training), training=training)
             outputs.append(signal)  # (batch, time, features)
         hidden = ops.concatenate(outputs, axis=-1)
-        logits = self.head(hidden)
+        logits = ops.cast(self.head(hidden), "float32")
         if self.filters:
             shape = ops.shape(rows)
             seen = ops.reshape(ops.transpose(rows, (0, 1, 3, 2)), (shape[0] * shape[1], shape[3], ROWS))
@@ -278,7 +278,7 @@ class RecurrentNetwork(keras.Model):
     def _with_intervals(self, logits, patterns, interest):
         """Logits (..., outputs) and, added to those of pitches, interest (..., filters) in patterns around them."""
         said = ops.matmul(patterns, ops.expand_dims(interest, -1))[..., 0]  # (..., pitches)
-        return logits + self._over_tokens(said)
+        return logits + self._over_tokens(ops.cast(said, logits.dtype))
 
     def _masked(self, logits, rows):
         """Logits without the pitches that are not above the open group, where pitches rise."""

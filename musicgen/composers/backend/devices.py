@@ -72,6 +72,9 @@ class OneDevice:
         """In it the model and its optimizer are made, trained and tested."""
         return contextlib.nullcontext()
 
+    def check(self, policy):
+        """Refuse a policy of `precision` that these devices cannot train with."""
+
     def train(self, model, batch):
         """One step of a compiled model on a batch of (inputs, targets, weights): the mean loss of what counts."""
         return model.train_on_batch(*batch, return_dict=True)["loss"]
@@ -137,6 +140,11 @@ class TensorFlowDevices(OneDevice):
 
     def scope(self):
         return self._strategy.scope()
+
+    def check(self, policy):
+        if policy == "mixed_float16":
+            reason = "precision='mixed' on several devices needs GPUs with bfloat16 under TensorFlow"
+            raise InputError(reason, remedy="train in float32, on one device, or with KERAS_BACKEND=jax")
 
     def train(self, model, batch):
         self._compile(model)
