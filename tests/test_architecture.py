@@ -42,7 +42,15 @@ def test_the_citation_has_the_version():
 
 
 def test_links_of_the_documents_lead_somewhere():
-    for name in ("CONTRIBUTING.md", "docs/ARCHITECTURE.md"):
+    for name in ("CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/TRAINING.md"):
         page = ROOT / name
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{name} links to {target}"
+
+
+def test_the_presets_have_the_sizes_that_are_told():
+    page = (ROOT / "docs" / "TRAINING.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \| (\d+), (\d+), (\d+) \|", page, flags=re.MULTILINE)
+    names = ("embedding", "units", "layers")
+    presets = musicgen.LSTMComposer.presets
+    assert told == [(preset, *(str(sizes[name]) for name in names)) for preset, sizes in presets.items()]
