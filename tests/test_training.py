@@ -96,6 +96,15 @@ def test_pieces_that_the_codec_cannot_hold_cost_no_neighbour(tmp_path):
     assert held.decode(held.encode(LONG[0]), timing=LONG[0].timing).timing.meters == LONG[0].timing.meters
 
 
+@pytest.mark.parametrize(
+    "setting", [{"learning_rate": -1e-3}, {"learning_rate": float("nan")}, {"minutes": 0}], ids=str
+)
+def test_numbers_that_make_no_sense_are_refused_before_anything_is_learnt(setting):
+    [name] = setting
+    with pytest.raises(InputError, match=f"{name} must be above 0, not"):
+        LSTMComposer(preset="tiny").fit(TUNES, **setting, progress=False)
+
+
 def test_the_command_names_the_pieces_that_it_leaves_out(tmp_path, capsys):
     for number, piece in enumerate([LONG[0], *TUNES[1:]]):
         piece.save(tmp_path / "data" / f"{number}.mid")

@@ -171,31 +171,25 @@ class LSTMComposer(Composer):
         Raises
         ------
         InputError
-            If there is nothing to learn from, or nothing that the codec can hold, `epochs` or `context` is no number
-            that makes sense, `checkpoint` holds an unfinished training and `resume` is not set, there are fewer
-            `devices`, or they cannot share `batch_size` evenly, or `precision` is unknown.
+            If there is nothing to learn from, or nothing that the codec can hold; a number makes no sense, or
+            `precision` is unknown; `checkpoint` holds an unfinished training and `resume` is not set; there are fewer
+            `devices`, or they cannot share `batch_size` evenly.
         MissingDependencyError
             If `log_dir` is given and TensorBoard is not installed.
         CheckpointError
             If the state in `checkpoint` is damaged, or of other data or settings.
         """
         epochs, context = whole_number("epochs", epochs, 1), whole_number("context", context, 16)
+        for name, value in {"learning_rate": learning_rate, "minutes": minutes}.items():
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise InputError(f"{name} must be above 0, not {value!r}")
         devices, policy = choose_devices(devices), choose_policy(precision)
         devices.check(policy)
-        sequences = pieces_to_learn(sequences)
-        held_out = pieces_to_learn(validation, "validation") if validation is not None else None
-        codec = codec_for(EventsCodec, sequences, held_out) if self.codec is None else self.codec
-        sequences, streams, refused = encoded(sequences, codec, EventsCodec)
-        if held_out:
-            held_out, held_out_streams, also = encoded(held_out, codec, EventsCodec, "validation")
-            refused += also
-        self.codec = codec
-        self.refused = tuple(refused)
-        warn_of(refused)
+        sequences, streams, held_out_streams = self._encoded(sequences, validation)
         batch_size = _batch_size(batch_size, streams, context, devices.count)
         windows = {"context": context, "batch_size": batch_size, "seed": self.seed}
         data = TokenWindows(self.codec, streams, **windows)
-        check = held_out and TokenWindows(self.codec, held_out_streams, augment=False, **windows)
+        check = held_out_streams and TokenWindows(self.codec, held_out_streams, augment=False, **windows)
         state = None
         if checkpoint is not None:
             facts = {
@@ -207,13 +201,7 @@ class LSTMComposer(Composer):
             settings = self.get_config() | windows | facts
             state = TrainingState(checkpoint, settings, every=checkpoint_every, resume=resume)
         with self._network_on(devices, policy, streams):
-            self.network.compile(
-                optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01, clipnorm=1.0),
-                loss=keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True, reduction="mean_with_sample_weight"
-                ),
-                jit_compile=True,
-            )
+            self._compile(learning_rate)
             training = Training(
                 self.network,
                 data,
@@ -230,6 +218,27 @@ class LSTMComposer(Composer):
             history = training.run()
         self._record_provenance(sequences, history)
         return history
+
+    def _encoded(self, sequences, validation):
+        """Pieces to learn from, their tokens, and those of held-out ones; what the codec cannot hold is left out."""
+        pieces = pieces_to_learn(sequences)
+        held_out = pieces_to_learn(validation, "validation") if validation is not None else None
+        codec = codec_for(EventsCodec, pieces, held_out) if self.codec is None else self.codec
+        pieces, streams, refused = encoded(pieces, codec, EventsCodec)
+        held_out_streams = None
+        if held_out:
+            _, held_out_streams, also = encoded(held_out, codec, EventsCodec, "validation")
+            refused += also
+        self.codec, self.refused = codec, tuple(refused)
+        warn_of(refused)
+        return pieces, streams, held_out_streams
+
+    def _compile(self, learning_rate):
+        self.network.compile(
+            optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01, clipnorm=1.0),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
+            jit_compile=True,
+        )
 
     def nll(self, sequences):
         """Negative log-likelihood of pieces, exact: the state runs through each piece from its beginning.
