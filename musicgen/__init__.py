@@ -31,7 +31,7 @@ _ROOMS = {
         *("download_gtzan", "load_corpus", "load_folder", "load_gtzan", "load_polyphonic"),
         *("report_data", "split"),
     ],
-    "composers": ["LSTMComposer", "load_composer"],
+    "composers": ["LSTMComposer", "VAEComposer", "load_composer"],
     "plots": ["plot_data_report", "plot_piece"],
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

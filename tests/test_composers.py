@@ -6,10 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from musicgen import CheckpointError, InputError, LSTMComposer, NoteSequence, Timing, Track, load_composer
+from musicgen import CheckpointError, InputError, NoteSequence, Timing, Track, load_composer
+from musicgen.composers import LSTMComposer, VAEComposer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-COMPOSERS = [LSTMComposer]
+COMPOSERS = [LSTMComposer, VAEComposer]
 
 
 def tune(seed):
@@ -30,9 +31,7 @@ TUNES = [tune(seed) for seed in range(8)]
 @pytest.fixture(scope="module", params=COMPOSERS, ids=lambda cls: cls.__name__)
 def composer(request):
     composer = request.param(preset="tiny", seed=0)
-    composer.history = composer.fit(
-        TUNES[:6], validation=TUNES[6:], epochs=20, batch_size=2, context=128, progress=False
-    )
+    composer.history = composer.fit(TUNES[:6], validation=TUNES[6:], epochs=20, batch_size=2, progress=False)
     return composer
 
 
@@ -154,14 +153,15 @@ def flip_byte(path):
 
 def edit_size(path):
     config = json.loads((path / "config.json").read_text())
-    config["hyperparameters"]["units"] *= 2
+    config["hyperparameters"]["embedding"] *= 2
     (path / "config.json").write_text(json.dumps(config))
 
 
-def test_same_seed_trains_the_same_weights():
+@pytest.mark.parametrize("family", COMPOSERS, ids=lambda cls: cls.__name__)
+def test_same_seed_trains_the_same_weights(family):
     runs = []
     for _ in range(2):
-        composer = LSTMComposer(preset="tiny", seed=3)
+        composer = family(preset="tiny", seed=3)
         composer.fit(TUNES[:2], epochs=2, progress=False)
         runs.append(composer._weights())
     for name, weights in runs[0].items():

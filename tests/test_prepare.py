@@ -163,7 +163,7 @@ def test_other_folders_are_refused_and_left_as_they_are(tmp_path):
         "nowhere: does not exist": lambda: prepare(tmp_path / "nowhere", out, **QUIET),
         r"data\[0\] must be a NoteSequence, not str": lambda: prepare(["a.mid"], out, **QUIET),
         "holds mine.txt, no prepared pieces": lambda: prepare(source, tmp_path / "taken", **QUIET),
-        "format version 1, this musicgen knows 3.*another folder": lambda: prepare(source, tmp_path / "old", **QUIET),
+        "format version 1, this musicgen knows 4.*another folder": lambda: prepare(source, tmp_path / "old", **QUIET),
     }
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine.txt").write_text("mine")
@@ -201,7 +201,7 @@ def test_damaged_folders_are_refused_with_the_reason(tmp_path):
     cases = {
         "manifest.json: is missing": lambda p: [(p / name).unlink() for name in ("manifest.json", "codec.json")],
         "manifest.json: is no readable JSON": lambda p: (p / "manifest.json").write_text("{"),
-        "format version 4": lambda p: edit_json(p / "manifest.json", format_version=4),
+        "format version 5": lambda p: edit_json(p / "manifest.json", format_version=5),
         "unknown codec 'x'": lambda p: edit_json(p / "manifest.json", codec={"codec": "x"}),
         "its manifest or an index lacks": lambda p: edit_json(p / "manifest.json", shards=None),
         "shard-00000.json: is missing": lambda p: (p / "shard-00000.json").unlink(),

@@ -26,7 +26,7 @@ from .common import (
 
 def add_train(commands):
     parser = command(commands, "train", _train, "train a composer on pieces")
-    parser.add_argument("family", choices=["lstm"], help="kind of composer")
+    parser.add_argument("family", choices=["lstm", "vae"], help="kind of composer")
     parser.add_argument(
         "data",
         metavar="DATA",

@@ -78,3 +78,32 @@ def checked_roll(roll, shape, what):
 
 def _first_step(timing, resolution):
     return math.ceil(float(timing.seconds_to_quarters(0.0)) * resolution - _NEAR)
+
+
+def bar_steps(timing, resolution, count):
+    """Where the bars of a piece lie on its grid.
+
+    Parameters
+    ----------
+    timing : Timing
+    resolution : int
+        Steps per quarter note.
+    count : int
+        Steps of the piece.
+
+    Returns
+    -------
+    starts : numpy.ndarray of float64, shape (n_bars,)
+        First step of every bar that begins before step `count`; of a bar that began before the piece, below 0; not
+        whole where a meter does not fit the grid.
+    meters : list of (int, int)
+        Numerator and denominator of each.
+    """
+    first = _first_step(timing, resolution)
+    if not count:
+        return np.zeros(0), []
+    quarters = timing.bars(float(timing.quarters_to_seconds((first + count) / resolution)))
+    meters = [timing.meters[index][1:] for index in timing.meter_indices(quarters + 1e-6)]
+    starts = quarters * resolution - first
+    whole = np.rint(starts)
+    return np.where(np.abs(starts - whole) < _NEAR, whole, starts), meters

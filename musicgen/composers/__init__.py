@@ -2,12 +2,12 @@
 
 import importlib
 
-_CLASSES = {"LSTMComposer": "lstm"}
+_CLASSES = {"LSTMComposer": "lstm", "VAEComposer": "vae"}
 
 #: Command-line names of the composers.
-FAMILIES = {"lstm": "LSTMComposer"}
+FAMILIES = {"lstm": "LSTMComposer", "vae": "VAEComposer"}
 
-__all__ = ["FAMILIES", "LSTMComposer", "composer_class", "load_composer"]
+__all__ = ["FAMILIES", "LSTMComposer", "VAEComposer", "composer_class", "load_composer"]
 
 
 def __getattr__(name):

@@ -28,6 +28,8 @@ class Composer:
 
     codec = None
     provenance = None
+    #: Labels that `compose` knows; those of the codec where the class has none of its own.
+    genres = None
     #: (source, reason) of the pieces that the last `fit` could not use.
     refused = ()
 
@@ -153,9 +155,10 @@ class Composer:
         return {**self.options, **options}
 
     def _checked_genre(self, genre):
-        """Refuse a genre that the codec does not know."""
-        if genre is not None and genre not in self.codec.genres:
-            known = ", ".join(self.codec.genres) or "none: its training data had no genre labels"
+        """Refuse a genre that the training data did not have."""
+        genres = self.codec.genres if self.genres is None else self.genres
+        if genre is not None and genre not in genres:
+            known = ", ".join(genres) or "none: its training data had no genre labels"
             raise InputError(f"genre {genre!r} is not known to this composer", remedy=f"known: {known}")
 
     def _record_provenance(self, sequences, history):

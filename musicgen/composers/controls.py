@@ -64,7 +64,7 @@ class Asked:
                 raise InputError(
                     f"{name} cannot be asked for beside a primer", remedy=f"the primer brings its {name}"
                 )
-        self.key = _checked_key(self.wanted["key"], seen.get("Key", {}))
+        self.key = checked_key(self.wanted["key"], seen.get("Key", {}))
         self.meter = _checked_meter(self.wanted["meter"], codec, seen.get("Meter", {}))
         self.tempo = self._checked_tempo(self.wanted["tempo"])
         self.density = checked_number("density", self.wanted["density"], 0.1, MOST_DENSE, "notes per quarter note")
@@ -169,7 +169,14 @@ def most_at_once(notes):
     return int(np.cumsum(steps[np.lexsort((steps, times))]).max(initial=0))
 
 
-def _checked_key(key, seen):
+def checked_key(key, seen=()):
+    """A key's name as the controls write it, such as "A minor"; None stays None.
+
+    Raises
+    ------
+    InputError
+        If it is none, or of a mode that is not among those of the keys `seen`.
+    """
     if key is None:
         return None
     name = key_name(key) if isinstance(key, str) else None

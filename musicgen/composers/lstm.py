@@ -1,30 +1,26 @@
 """LSTMComposer: a recurrent network over event tokens that continues music from memory."""
 
-import contextlib
+import json
 
-import keras
 import numpy as np
 
 from ..codecs import EventsCodec
 from ..errors import InputError
 from .backend import to_numpy
-from .backend.devices import choose_devices
-from .backend.precision import choose_policy, layers_of
-from .base import Composer, checked_seed, checked_sequences, whole_number
+from .base import checked_seed, checked_sequences, whole_number
 from .controls import CONTROLS
 from .labels import seen_controls
 from .learning import codec_for, digest_of, encoded, pieces_to_learn, warn_of
 from .likelihood import Scorer
 from .network import RecurrentNetwork
+from .neural import NetworkComposer, Schedule
 from .plans import Plan
-from .resume import TrainingState
 from .sampling import Sampler
 from .streaming import NoteStream
-from .training import Training, tensorboard_callbacks
 from .windows import TokenWindows
 
 
-class LSTMComposer(Composer):
+class LSTMComposer(NetworkComposer):
     """Long short-term memory (Hochreiter and Schmidhuber 1997) over event tokens.
 
     Parameters
@@ -88,7 +84,6 @@ class LSTMComposer(Composer):
             raise InputError(f"sizes must be at least 1 and dropout in [0, 1), not {sizes}")
         self.preset, self.codec, self.seed = preset, codec, whole_number("seed", seed, 0)
         self.embedding, self.units, self.layers, self.dropout, self.filters = sizes.values()
-        self.network = None
 
     def get_config(self):
         """Constructor arguments but the codec."""
@@ -179,43 +174,33 @@ class LSTMComposer(Composer):
         CheckpointError
             If the state in `checkpoint` is damaged, or of other data or settings.
         """
-        epochs, context = whole_number("epochs", epochs, 1), whole_number("context", context, 16)
-        for name, value in {"learning_rate": learning_rate, "minutes": minutes}.items():
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise InputError(f"{name} must be above 0, not {value!r}")
-        devices, policy = choose_devices(devices), choose_policy(precision)
-        devices.check(policy)
+        context = whole_number("context", context, 16)
+        schedule = Schedule(
+            learning_rate=learning_rate,
+            epochs=epochs,
+            patience=patience,
+            minutes=minutes,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            log_dir=log_dir,
+            devices=devices,
+            precision=precision,
+            progress=progress,
+            callbacks=callbacks,
+        )
         sequences, streams, held_out_streams = self._encoded(sequences, validation)
-        batch_size = _batch_size(batch_size, streams, context, devices.count)
-        windows = {"context": context, "batch_size": batch_size, "seed": self.seed}
+        suited = int(np.clip(sum(map(len, streams)) // (16 * context), 4, 32))
+        windows = {
+            "context": context,
+            "batch_size": schedule.batch_size(batch_size, suited),
+            "seed": self.seed,
+        }
         data = TokenWindows(self.codec, streams, **windows)
         check = held_out_streams and TokenWindows(self.codec, held_out_streams, augment=False, **windows)
-        state = None
-        if checkpoint is not None:
-            facts = {
-                "epochs": epochs,
-                "learning_rate": learning_rate,
-                "data": digest_of(streams),
-                "precision": policy,
-            }
-            settings = self.get_config() | windows | facts
-            state = TrainingState(checkpoint, settings, every=checkpoint_every, resume=resume)
-        with self._network_on(devices, policy, streams):
-            self._compile(learning_rate)
-            training = Training(
-                self.network,
-                data,
-                held_out=check or None,
-                epochs=epochs,
-                learning_rate=learning_rate,
-                patience=patience,
-                minutes=minutes,
-                checkpoint=state,
-                devices=devices,
-                progress=progress,
-                callbacks=[*tensorboard_callbacks(log_dir), *callbacks],
-            )
-            history = training.run()
+        digest = digest_of(streams) + json.dumps(windows)
+        begin = lambda: self._start_from_frequencies(streams)  # noqa: E731
+        history = self._train(data, check or None, schedule, digest=digest, begin=begin)
         self._record_provenance(sequences, history)
         return history
 
@@ -232,13 +217,6 @@ class LSTMComposer(Composer):
         self.codec, self.refused = codec, tuple(refused)
         warn_of(refused)
         return pieces, streams, held_out_streams
-
-    def _compile(self, learning_rate):
-        self.network.compile(
-            optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01, clipnorm=1.0),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
-            jit_compile=True,
-        )
 
     def nll(self, sequences):
         """Negative log-likelihood of pieces, exact: the state runs through each piece from its beginning.
@@ -302,54 +280,14 @@ class LSTMComposer(Composer):
 
     # ---- the network
 
-    def _build(self, policy="float32"):
+    def _make_network(self):
         sizes = {name: getattr(self, name) for name in ("embedding", "units", "layers", "dropout", "filters")}
         sizes |= {"input_dropout": self.dropout, "seed": self.seed}
-        with layers_of(policy):
-            self.network = RecurrentNetwork(self.codec.pitch_table(), **sizes)
+        self.network = RecurrentNetwork(self.codec.pitch_table(), **sizes)
         self._sampler = Sampler(self.network.step, self.codec)
         self._scorer = Scorer(self.network)
-
-    @contextlib.contextmanager
-    def _network_on(self, devices, policy, streams):
-        """The network as it is trained, made at first where there is none; afterwards as it composes."""
-        apart = devices.several or policy != "float32"
-        try:
-            with devices.scope():
-                if self.network is None:
-                    self._build(policy)
-                    self._start_from_frequencies(streams)
-                elif apart:
-                    self._build_again(policy)
-                yield
-        finally:
-            if apart and self.network is not None:
-                self._build_again()
-
-    def _build_again(self, policy="float32"):
-        weights = self._weights()
-        self._build(policy)
-        self._set_weights(weights)
 
     def _start_from_frequencies(self, streams):
         """Let the logits begin with the frequencies of the tokens, which saves the first epochs."""
         counts = sum(np.bincount(stream, minlength=self.codec.vocab_size) for stream in streams) + 0.1
         self.network.head.bias.assign(np.log(counts / counts.sum()).astype(np.float32))
-
-    def _weights(self):
-        return to_numpy({name: variable.value for name, variable in self.network.named_variables().items()})
-
-    def _set_weights(self, weights):
-        for name, variable in self.network.named_variables().items():
-            variable.assign(weights[name])
-
-
-def _batch_size(batch_size, streams, context, devices):
-    """The one given, or one for this much data that the devices share evenly."""
-    if batch_size is None:
-        batch_size = int(np.clip(sum(map(len, streams)) // (16 * context), 4, 32))
-        return -(-batch_size // devices) * devices
-    if whole_number("batch_size", batch_size, 1) % devices:
-        reason = f"batch_size={batch_size} is no multiple of the number of devices, {devices}"
-        raise InputError(reason, remedy=f"take {-(-batch_size // devices) * devices}")
-    return int(batch_size)

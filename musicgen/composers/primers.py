@@ -36,7 +36,7 @@ class Primer:
     def __init__(self, codec, sequence, controls=()):
         self.codec, self.sequence = codec, checked_sequences([sequence], "primer")[0]
         self._check_tracks()
-        self.timing = _continued(self.sequence)
+        self.timing = continued_timing(self.sequence)
         self.tokens = self._encoded(dict(controls))
         bars = self.timing.first_bars(self.bars)
         end = float(self.timing.seconds_to_quarters(self.sequence.duration))
@@ -104,7 +104,7 @@ def nearest_tempo(qpm):
     return min(TEMPI, key=lambda tempo: abs(math.log(tempo / qpm)))
 
 
-def _continued(primer):
+def continued_timing(primer):
     """The primer's timing; the last meter in which it sounds holds on."""
     timing = primer.timing
     end = timing.seconds_to_beats(max(primer.duration, 1e-6))

@@ -50,6 +50,12 @@ class LSTMLayer(keras.layers.Layer):
         hidden = _run(projected, keep, ops.cast(recurrent_kernel, projected.dtype))
         return ops.transpose(hidden, (1, 0, 2))
 
+    def step(self, inputs, state):
+        """Hidden and cell state, (batch, units) each, after one more input (batch, features)."""
+        hidden, cell = state
+        gates = ops.matmul(inputs, self.kernel) + ops.matmul(hidden, self.recurrent_kernel) + self.bias
+        return lstm_gates(gates, cell)
+
     def compute_output_shape(self, shape):
         """(batch, time, units)."""
         return (*shape[:-1], self.units)

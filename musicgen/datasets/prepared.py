@@ -12,8 +12,9 @@ import numpy as np
 from ..codecs import codec_from_config
 from ..errors import CheckpointError
 from ..files import file_sha256
+from ..timing import Timing
 
-FORMAT_VERSION = 3  # raise it when what is encoded or the files change
+FORMAT_VERSION = 4  # raise it when what is encoded or the files change
 MANIFEST, CODEC = "manifest.json", "codec.json"
 OPEN_SHARDS = 4  # at a time; a map that is closed gives its memory back
 _ROW = np.dtype(
@@ -112,6 +113,13 @@ class PreparedPieces(Sequence):
         """What each piece was before it was encoded, one dict after another (see `summary.piece_facts`)."""
         for row in self._table:
             yield dict(self._index(int(row["shard"]))["pieces"][row["place"]])
+
+    def timings(self):
+        """Of each piece an even `Timing` with its bars and median tempo, one after another."""
+        for facts in self.piece_facts():
+            position, quarters_per_beat, meters = facts["grid"]
+            beat = 60.0 / facts["bpm"]
+            yield Timing([-position * beat, (1 - position) * beat], quarters_per_beat, tuple(map(tuple, meters)))
 
     def subset(self, indices):
         """Some of the pieces, in the order given, as another `PreparedPieces`.

@@ -130,8 +130,8 @@ def piece_facts(piece):
     Returns
     -------
     dict
-        `notes`, `seconds`, `meter` (the first), `key` and `polyphony` (None where there is none), `bpm`,
-        `duplicate_key`, `meta`.
+        `notes`, `seconds`, `meter` (the first), `key` and `polyphony` (None where there is none), `bpm`, `grid`
+        (what tells where bars lie in the piece's beats), `duplicate_key`, `meta`.
     """
     polyphony = describe(piece)["polyphony"]
     return {
@@ -140,6 +140,11 @@ def piece_facts(piece):
         "meter": "{1}/{2}".format(*piece.timing.meters[0]),
         "key": _key(piece),
         "bpm": piece.timing.bpm,
+        "grid": [
+            float(piece.timing.seconds_to_beats(0.0)),
+            piece.timing.quarters_per_beat,
+            [list(meter) for meter in piece.timing.meters],
+        ],
         "polyphony": polyphony if np.isfinite(polyphony) else None,
         "duplicate_key": duplicate_key(piece),
         "meta": dict(piece.meta),

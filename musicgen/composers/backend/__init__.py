@@ -51,6 +51,29 @@ def compile_function(function):
     return function
 
 
+def compile_method(method, variables):
+    """A compiled form of a function that uses variables: they may change afterwards.
+
+    Parameters
+    ----------
+    method : callable
+        Of arrays, without side effects.
+    variables : sequence of keras.Variable
+        Those that it uses.
+    """
+
+    def pure(values, *arguments):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return method(*arguments)
+
+    compiled = compile_function(pure)
+
+    def run(*arguments):
+        return compiled([variable.value for variable in variables], *arguments)
+
+    return run
+
+
 def scan(step, carry, inputs, *, reverse=False):
     """Carry a state through a sequence, one compiled step after the other.
 

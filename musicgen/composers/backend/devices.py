@@ -253,6 +253,10 @@ class TensorFlowDevices(OneDevice):
         import tensorflow as tf
 
         inputs, targets, weights, total = batch
-        scores, states = self._model.stateless_call(values, states, inputs, training=training)
+        scores, states, added = self._model.stateless_call(
+            values, states, inputs, training=training, return_losses=True
+        )
         losses = self._model.loss.call(targets, tf.cast(scores, tf.float32))
-        return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), total), states
+        loss = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), total)
+        share = tf.math.divide_no_nan(tf.reduce_sum(weights), total)  # what the model adds is a mean over rows
+        return loss + share * tf.add_n(added) if added else loss, states

@@ -1,0 +1,143 @@
+"""Moving about in a latent space: where the data lie in it, ways between points, directions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+
+ACTIVE = 0.01  # variance of a latent's mean over the data from which it counts as used (Burda et al. 2016)
+QUARTER = 0.25  # of the data at each end that an attribute's direction leads from and to
+
+
+@dataclass
+class LatentSpace:
+    """Where the training data lie, as Gaussians, and in which directions attributes grow.
+
+    Parameters
+    ----------
+    means : float32, shape (1 + n_genres, latent_dim)
+        Of all fragments, then of those of each genre.
+    factors : float32, shape (1 + n_genres, latent_dim, latent_dim)
+        Cholesky factors of their covariances.
+    attributes : float32, shape (n_attributes, latent_dim)
+    """
+
+    means: np.ndarray
+    factors: np.ndarray
+    attributes: np.ndarray
+
+    @classmethod
+    def empty(cls, genres, attributes, latent_dim):
+        """The standard normal distribution, for weights that are still to be read."""
+        means = np.zeros((1 + genres, latent_dim), np.float32)
+        factors = np.broadcast_to(np.eye(latent_dim, dtype=np.float32), (1 + genres, latent_dim, latent_dim)).copy()
+        return cls(means, factors, np.zeros((attributes, latent_dim), np.float32))
+
+    @classmethod
+    def of_data(cls, means, variances, labels, genres, attributes):
+        """The space of encoded fragments.
+
+        Parameters
+        ----------
+        means, variances : float32, shape (n, latent_dim)
+            Of the fragments' latents.
+        labels : int, shape (n,)
+            Genre of each: an index of `genres`, -1 for none.
+        genres : int
+            Number of genres.
+        attributes : float64, shape (n_attributes, n)
+        """
+        parts = [np.ones(len(means), bool), *(labels == genre for genre in range(genres))]
+        whole = _gaussian(means, variances)
+        # A genre of few fragments keeps the spread of all the data, moved to its own place.
+        found = [_gaussian(means[part], variances[part], whole[1]) if part.any() else whole for part in parts]
+        factors = [np.linalg.cholesky(covariance) for _, covariance in found]
+        directions = [_direction(means, values) for values in attributes]
+        stack = lambda arrays: np.asarray(arrays, np.float32)  # noqa: E731
+        return cls(stack([mean for mean, _ in found]), stack(factors), stack(directions))
+
+    def weights(self):
+        """The arrays by the names under which they are saved."""
+        return {"space.means": self.means, "space.factors": self.factors, "space.attributes": self.attributes}
+
+    def point(self, normal, genre=-1):
+        """Points (..., latent_dim) of the data, or of a genre's, for standard normal ones of the same shape."""
+        return self.means[genre + 1] + normal @ self.factors[genre + 1].T
+
+    def normal(self, points, genre=-1):
+        """The opposite of `point`."""
+        offsets = np.asarray(points, np.float64) - self.means[genre + 1]
+        return np.linalg.solve(self.factors[genre + 1].astype(np.float64), offsets.T).T
+
+
+def _gaussian(means, variances, spread=None):
+    """Mean and covariance of latents; with `spread`, a covariance that counts as much as latent_dim fragments."""
+    centre, dim = means.mean(axis=0).astype(np.float64), means.shape[1]
+    offsets = means - centre
+    covariance = (offsets.T @ offsets).astype(np.float64) / len(means) + np.diag(variances.mean(axis=0))
+    if spread is not None:
+        covariance = (len(means) * covariance + dim * spread) / (len(means) + dim)
+    return centre, covariance + 1e-6 * np.eye(dim)
+
+
+def _direction(means, values):
+    """From the fragments that have least of an attribute to those that have most (Roberts et al. 2018)."""
+    order = np.argsort(values, kind="stable")
+    count = max(1, int(QUARTER * len(order)))
+    return means[order[-count:]].mean(axis=0) - means[order[:count]].mean(axis=0)
+
+
+def spherical(first, last, share):
+    """The point at `share`, 0 to 1, of the great circle from one point to another (Shoemake 1985).
+
+    Parameters
+    ----------
+    first, last : array, shape (..., latent_dim)
+        Their lengths are gone through evenly too.
+    share : float
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (..., latent_dim)
+
+    Examples
+    --------
+    >>> spherical([1.0, 0.0], [0.0, 1.0], 0.5).round(3).tolist()
+    [0.707, 0.707]
+    """
+    first, last = np.asarray(first, np.float64), np.asarray(last, np.float64)
+    lengths = [np.maximum(np.linalg.norm(point, axis=-1, keepdims=True), 1e-12) for point in (first, last)]
+    cosine = np.clip(np.sum(first * last, axis=-1, keepdims=True) / (lengths[0] * lengths[1]), -1, 1)
+    angle = np.arccos(cosine)
+    straight = np.sin(angle) < 1e-6  # one direction, or opposite ones, between which there is no circle
+    sine = np.where(straight, 1.0, np.sin(angle))
+    parts = [np.where(straight, part, np.sin(part * angle) / sine) for part in (1 - share, share)]
+    length = (1 - share) * lengths[0] + share * lengths[1]
+    return length * (parts[0] * first / lengths[0] + parts[1] * last / lengths[1])
+
+
+def checked_weights(weights, count):
+    """Weights of a blend as float64.
+
+    Raises
+    ------
+    InputError
+        If there are not `count`, one is negative, or they do not sum to 1.
+    """
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (count,):
+        raise InputError(f"weights must hold {count} numbers, one per piece, not {weights.shape}")
+    if not np.isfinite(weights).all() or weights.min() < 0 or abs(weights.sum() - 1) > 1e-6:
+        raise InputError(
+            f"weights must be at least 0 and sum to 1, not to {weights.sum():g}", remedy="divide them by their sum"
+        )
+    return weights
+
+
+def blended(points, weights):
+    """Mean of points (n, ..., latent_dim) with weights (n,), as long as they are in the mean."""
+    points = np.asarray(points, np.float64)
+    mean = np.tensordot(weights, points, axes=1)
+    length = np.tensordot(weights, np.linalg.norm(points, axis=-1, keepdims=True), axes=1)
+    return mean * length / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-12)

@@ -1,0 +1,343 @@
+"""What a VAEComposer does with given music: encode, decode, blend, vary, move along attributes."""
+
+import itertools
+
+import numpy as np
+
+from ..errors import InputError
+from ..score.key import estimate_key
+from ..timing import Timing
+from ..transforms import crop
+from .attributes import ATTRIBUTES
+from .base import checked_seed, checked_sequences, whole_number
+from .controls import checked_key, checked_number
+from .fragments import TIED, moved
+from .latent_space import blended, checked_weights, spherical
+
+DRAWING = {"temperature": 1.0, "top_k": None, "top_p": 0.98, "min_p": 0.0}
+
+
+class Mixing:
+    """Methods of a trained VAEComposer that work on latents.
+
+    Latents are points of the space that the encoder maps fragments to: one row of `latent_dim` numbers for each
+    fragment of `fragment_bars` bars.
+    """
+
+    def fragments(self, sequence):
+        """A piece cut into fragments as `encode` takes them, one behind the other.
+
+        Parameters
+        ----------
+        sequence : NoteSequence
+
+        Returns
+        -------
+        list of NoteSequence
+            Each of `fragment_bars` bars from a downbeat on; a pickup and bars left over are not among them.
+
+        Raises
+        ------
+        InputError
+            If the piece has fewer bars.
+        """
+        self._need_training()
+        bars = self._cutter.bars
+        timing = sequence.timing
+        starts = timing.bars(sequence.duration)
+        starts = starts[timing.quarters_to_seconds(starts) > -1e-6]
+        count = len(starts) // bars
+        if not count:
+            reason = f"the piece has {len(starts)} bars, the fragments of this composer have {bars}"
+            raise InputError(reason, remedy=f"give at least {bars} bars")
+        edges = np.append(timing.quarters_to_seconds(starts[::bars]), sequence.duration)[: count + 1]
+        edges[-1] = min(edges[-1], sequence.duration)
+        return [crop(sequence, max(a, 0.0), b) for a, b in itertools.pairwise(edges)]
+
+    def encode(self, sequences):
+        """Latents of fragments.
+
+        Parameters
+        ----------
+        sequences : iterable of NoteSequence
+            Each of `fragment_bars` bars, see `fragments`.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (n, latent_dim)
+
+        Raises
+        ------
+        InputError
+            If a piece has no notes, another number of bars, another meter, or an empty bar; or the codec cannot hold
+            it.
+        """
+        self._need_training()
+        sequences = checked_sequences(sequences)
+        tokens = np.concatenate([self._cutter.of_piece(piece, exactly=1)[0] for piece in sequences])
+        return self._writer.encode(tokens)[0]
+
+    def decode(self, latents, *, seed=None, bpm=None, **drawing):
+        """Fragments of latents.
+
+        Parameters
+        ----------
+        latents : array-like, shape (n, latent_dim)
+        seed : int, optional
+            Default: a fresh one.
+        bpm : float, optional
+            Beats per minute. Default: the median of the training data.
+        **drawing
+            temperature, top_k, top_p, min_p, as in `compose`.
+
+        Returns
+        -------
+        list of NoteSequence
+
+        Raises
+        ------
+        InputError
+            If latents have another shape or are not finite, or an option is unknown or out of range.
+        """
+        self._need_training()
+        latents, drawing = self._checked_latents(latents), self._checked_drawing(drawing)
+        bpm = checked_number("bpm", bpm, 10, 400, "beats per minute") or self.provenance["tempo"][""]
+        seed = checked_seed(seed)
+        tokens = self._writer.write(latents, [[seed, row] for row in range(len(latents))], drawing)
+        timing, meta = Timing.regular(bpm, self._cutter.meter), {"composer": type(self).__name__, "seed": seed}
+        return [self._cutter.piece(lines, timing=timing, meta=meta) for lines in tokens]
+
+    def reconstruct(self, sequences, *, seed=None, **drawing):
+        """Pieces as they come back from latent space, at their own timing.
+
+        Parameters
+        ----------
+        sequences : iterable of NoteSequence
+            Of at least `fragment_bars` bars; bars that do not fill the last fragment are left out.
+        seed, **drawing
+            As in `decode`.
+
+        Returns
+        -------
+        list of NoteSequence
+        """
+        return [self.blend([piece], [1.0], seed=seed, **drawing) for piece in checked_sequences(sequences)]
+
+    def interpolate(self, a, b, steps=9, *, align_keys=True, seed=None, **drawing):
+        """A way from one piece to another.
+
+        Fragment by fragment the latents go along the great circle between both pieces'. The shorter piece is repeated
+        to the length of the longer one, the tempo goes evenly from one to the other, and `b` is moved into the key of
+        `a` before, and every step back towards its own by its share: `meta["aligned"]` tells all of it.
+
+        Parameters
+        ----------
+        a, b : NoteSequence
+            Of at least `fragment_bars` bars.
+        steps : int
+            Pieces of the result, those of both ends included; at least 2.
+        align_keys : bool
+            Whether to move `b` into the key of `a`.
+        seed, **drawing
+            As in `decode`; all steps are drawn with the same random numbers.
+
+        Returns
+        -------
+        list of NoteSequence
+            As long as the longer piece.
+
+        Raises
+        ------
+        InputError
+            As `encode`, whatever the number of fragments.
+        """
+        steps = whole_number("steps", steps, 2)
+        shares = np.linspace(0.0, 1.0, steps)
+        heard = self._hear([a, b], align_keys)
+        seed, drawing = checked_seed(seed), self._checked_drawing(drawing)
+        made = []
+        for number, share in enumerate(shares):
+            latents = spherical(*heard.latents, share)
+            back = round(share * heard.distances[1])
+            meta = {"title": f"step {number + 1} of {steps}", "aligned": heard.told, "share": f"{share:.4g}"}
+            made.append(self._mixed(heard, latents, [1 - share, share], back, seed, drawing, meta))
+        return made
+
+    def blend(self, sequences, weights=None, *, align_keys=True, seed=None, **drawing):
+        """One piece out of several: the mean of their latents, fragment by fragment.
+
+        Parameters
+        ----------
+        sequences : iterable of NoteSequence
+            Of at least `fragment_bars` bars. Lengths, keys and tempi are aligned as in `interpolate`, keys to the
+            first piece.
+        weights : sequence of float, optional
+            At least 0, with sum 1. Default: equal ones.
+        align_keys, seed, **drawing
+            As in `interpolate`.
+
+        Returns
+        -------
+        NoteSequence
+
+        Raises
+        ------
+        InputError
+            As `interpolate`, or if weights are not one per piece or do not sum to 1.
+        """
+        sequences = checked_sequences(sequences)
+        count = len(sequences)
+        weights = checked_weights(np.full(count, 1 / count) if weights is None else weights, count)
+        heard = self._hear(sequences, align_keys)
+        meta = {"title": "a blend" if count > 1 else "a reconstruction", "aligned": heard.told}
+        latents = blended(heard.latents, weights)
+        return self._mixed(heard, latents, weights, 0, checked_seed(seed), self._checked_drawing(drawing), meta)
+
+    def vary(self, sequence, amount=0.3, *, seed=None, **drawing):
+        """A piece like the given one.
+
+        Parameters
+        ----------
+        sequence : NoteSequence
+            Of at least `fragment_bars` bars.
+        amount : float
+            0 is the piece's reconstruction, 1 has nothing in common with it.
+        seed, **drawing
+            As in `decode`.
+
+        Returns
+        -------
+        NoteSequence
+        """
+        amount, seed = checked_number("amount", amount, 0, 1, ""), checked_seed(seed)
+        heard = self._hear([sequence], False)
+        normal = self._space.normal(heard.latents[0])
+        fresh = np.random.default_rng([seed, 2]).standard_normal(normal.shape)
+        latents = self._space.point(np.sqrt(1 - amount**2) * normal + amount * fresh)
+        meta = {"title": "a variation", "amount": f"{amount:g}"}
+        return self._mixed(heard, latents, [1.0], 0, seed, self._checked_drawing(drawing), meta)
+
+    def attribute_vector(self, name):
+        """Direction in latent space along which an attribute grows: from the quarter of the training fragments that
+        have least of it to the quarter that have most (Roberts et al. 2018).
+
+        Parameters
+        ----------
+        name : {"diatonic_share", "note_density", "interval_size", "syncopation"}
+            See `composers.attributes`.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (latent_dim,)
+
+        Raises
+        ------
+        InputError
+            If there is no such attribute.
+        """
+        self._need_training()
+        if name not in ATTRIBUTES:
+            raise InputError(f"attribute {name!r} is unknown", remedy=f"one of {', '.join(ATTRIBUTES)}")
+        return self._space.attributes[list(ATTRIBUTES).index(name)].copy()
+
+    def shift(self, sequence, name, amount=1.0, *, seed=None, **drawing):
+        """A piece moved along an attribute.
+
+        Parameters
+        ----------
+        sequence : NoteSequence
+            Of at least `fragment_bars` bars.
+        name : str
+            See `attribute_vector`.
+        amount : float
+            Times that the attribute's vector is added; negative ones take away.
+        seed, **drawing
+            As in `decode`.
+
+        Returns
+        -------
+        NoteSequence
+        """
+        amount = checked_number("amount", amount, -10, 10, "")
+        vector, heard = self.attribute_vector(name), self._hear([sequence], False)
+        meta = {"title": f"{name.replace('_', ' ')} {amount:+g}"}
+        latents = heard.latents[0] + amount * vector
+        return self._mixed(heard, latents, [1.0], 0, checked_seed(seed), self._checked_drawing(drawing), meta)
+
+    # ---- what they share
+
+    def _hear(self, sequences, align_keys):
+        self._need_training()
+        return _Heard(self, checked_sequences(sequences), align_keys)
+
+    def _mixed(self, heard, latents, weights, semitones, seed, drawing, meta):
+        """The piece of latents (fragments, latent_dim), moved by semitones, at the weighted mean tempo."""
+        tokens = self._writer.write(latents, [[seed, place] for place in range(len(latents))], drawing)
+        nearest = int(np.argmax(weights))
+        lines = self._cutter.joined(moved(tokens, semitones), heard.ties[nearest] == TIED)
+        timing, tracks = heard.sequences[nearest].timing, heard.sequences[nearest].tracks
+        if len(heard.sequences) > 1 or timing.beats[0] > 0 or len(heard.ties[nearest]) > heard.counts[nearest]:
+            bpm = float(np.exp(np.dot(weights, np.log([piece.timing.bpm for piece in heard.sequences]))))
+            timing = Timing.regular(bpm, self._cutter.meter)
+        if len(tracks) != len(self._cutter.counts):
+            tracks = None
+        meta = {"composer": type(self).__name__, "seed": seed, **meta}
+        return self._cutter.piece(lines, timing=timing, tracks=tracks, meta=meta)
+
+    def _checked_latents(self, latents):
+        latents = np.asarray(latents)
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim or not np.issubdtype(latents.dtype, np.number):
+            raise InputError(f"latents must have the shape (n, {self.latent_dim}), not {latents.shape}")
+        if not np.isfinite(latents).all():
+            raise InputError("latents must be finite numbers")
+        return latents.astype(np.float32)
+
+    def _checked_drawing(self, drawing):
+        unknown = sorted(set(drawing) - set(DRAWING))
+        if unknown:
+            raise InputError(f"there is no option {unknown[0]!r}", remedy=f"there are seed, {', '.join(DRAWING)}")
+        return self._drawing(DRAWING | drawing)
+
+
+class _Heard:
+    """Pieces as fragments, aligned: the shorter ones repeated, and moved into the key of the first."""
+
+    def __init__(self, composer, sequences, align_keys):
+        self.sequences = sequences
+        found = [composer._cutter.of_piece(piece) for piece in sequences]
+        self.counts = [len(tokens) for tokens, _ in found]
+        self.distances = [_distance(sequences[0], piece) if align_keys else 0 for piece in sequences]
+        longest = max(self.counts)
+        order = [np.arange(longest) % count for count in self.counts]
+        self.ties = [ties[rows] for (_, ties), rows in zip(found, order, strict=True)]
+        tokens = [moved(part, -by) for (part, _), by in zip(found, self.distances, strict=True)]
+        encoded = np.split(composer._writer.encode(np.concatenate(tokens))[0], np.cumsum(self.counts)[:-1])
+        self.latents = np.stack([part[rows] for part, rows in zip(encoded, order, strict=True)])
+        self.told = self._told(longest, composer.fragment_bars)
+
+    def _told(self, longest, bars):
+        told = []
+        for number, (piece, count, by) in enumerate(zip(self.sequences, self.counts, self.distances, strict=True)):
+            name = piece.meta.get("title") or f"piece {number + 1}"
+            facts = [f"{count * bars} bars" + (f" repeated to {longest * bars}" if count < longest else "")]
+            facts += [f"{piece.timing.bpm:.4g} beats per minute", f"{_key(piece)}"]
+            facts += [f"moved by {-by:+d} semitones"] if by else []
+            told.append(f"{name}: {', '.join(facts)}")
+        return "; ".join(told)
+
+
+def _key(piece):
+    return checked_key(piece.meta.get("key") or estimate_key(piece))
+
+
+def _distance(first, other):
+    """Semitones, -6 to 5, from the key of one piece to that of another; minor counts as its relative major."""
+    tonics = []
+    for piece in (first, other):
+        tonic, mode = _key(piece).split()
+        number = ["C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B"].index(_FLATS.get(tonic, tonic))
+        tonics.append(number + (3 if mode == "minor" else 0))
+    return (tonics[1] - tonics[0] + 6) % 12 - 6
+
+
+_FLATS = {"C#": "Db", "D#": "Eb", "F#": "Gb", "G#": "Ab", "A#": "Bb"}

@@ -1,0 +1,392 @@
+"""VAEComposer: a variational autoencoder over bars that blends fragments of music."""
+
+import json
+import warnings
+from collections import Counter
+
+import numpy as np
+
+from ..codecs import MelodyCodec, PianorollCodec
+from ..datasets.prepared import PreparedPieces
+from ..errors import InputError
+from .attributes import ATTRIBUTES
+from .base import whole_number
+from .drawing import SamplingControls
+from .fragments import REPEATED, TIED, FragmentBatches, Fragments, lines_for
+from .latent import LatentNetwork, divergences
+from .latent_space import ACTIVE, LatentSpace
+from .learning import digest_of, encoded, pieces_to_learn, warn_of
+from .mixing import Mixing
+from .neural import NetworkComposer, Schedule
+from .walks import Walk
+from .writing import Writer
+
+BATCH = 128
+LOOKED_AT = 20_000  # fragments from which the latent space is told
+LITTLE = 1.0  # bits per fragment below which the latent counts as ignored
+
+
+class VAEComposer(Mixing, NetworkComposer):
+    """Variational autoencoder (Kingma and Welling 2014) over fragments of a few bars, after MusicVAE (Roberts 2018).
+
+    Parameters
+    ----------
+    preset : {"tiny", "small", "base", "large"}
+        Named size; the arguments below, where given, take the place of its values.
+    codec : MelodyCodec or PianorollCodec, optional
+        Default: a melody where most of the training pieces are one, else a piano roll.
+    fragment_bars : int
+        Bars of a fragment, such as 2, 4 or 16.
+    meter : str, optional
+        Of the fragments, such as "3/4". Default: the one with most bars in the training data.
+    hierarchical : bool
+        Whether a conductor stands between latent and decoder, see `LatentNetwork`.
+    embedding, encoder_units, decoder_units, chain_units, latent_dim : int, optional
+        Widths, see `LatentNetwork`.
+    dropout : float, optional
+        Share of the steps whose predecessor is hidden from the decoder while training: the more, the more is said by
+        the latent.
+    beta : float, optional
+        Weight of the latent's information in the loss.
+    free_bits : float, optional
+        Information per fragment that costs nothing.
+    lines : sequence of int, optional
+        Notes at once in each track. Default: as the training data have them, 8 in all at most.
+    genres : sequence of str
+        Labels that it knows. Default: those of the training data.
+    seed : int
+        Of initial weights, noise, transposition and order of the training data.
+
+    Examples
+    --------
+    >>> from musicgen import NoteSequence, VAEComposer
+    >>> scale = NoteSequence([(i / 2, i / 2 + 0.5, 60 + i % 8, 80, 0) for i in range(64)])
+    >>> composer = VAEComposer(preset="tiny", fragment_bars=2, seed=0)
+    >>> history = composer.fit([scale], epochs=1, progress=False)
+    >>> composer.encode(composer.fragments(scale)).shape
+    (8, 16)
+    """
+
+    options = {
+        "temperature": 1.0,
+        "top_k": None,
+        "top_p": 0.98,
+        "min_p": 0.0,
+        "smoothness": 0.7,
+        "tempo": None,
+        "key": None,
+    }
+    presets = {
+        "tiny": {"embedding": 16, "encoder_units": 32, "decoder_units": 64, "chain_units": 64, "latent_dim": 16},
+        "small": {"embedding": 48, "encoder_units": 192, "decoder_units": 256, "chain_units": 192, "latent_dim": 128},
+        "base": {"embedding": 64, "encoder_units": 256, "decoder_units": 384, "chain_units": 256, "latent_dim": 256},
+        "large": {"embedding": 96, "encoder_units": 512, "decoder_units": 768, "chain_units": 384, "latent_dim": 512},
+    }
+    _learning = {"dropout": 0.2, "beta": 0.2, "free_bits": 0.0}
+
+    def __init__(
+        self,
+        preset="small",
+        *,
+        codec=None,
+        fragment_bars=4,
+        meter=None,
+        hierarchical=True,
+        embedding=None,
+        encoder_units=None,
+        decoder_units=None,
+        chain_units=None,
+        latent_dim=None,
+        dropout=None,
+        beta=None,
+        free_bits=None,
+        lines=None,
+        genres=(),
+        seed=0,
+    ):
+        if preset not in self.presets:
+            raise InputError(f"preset {preset!r} is unknown", remedy=f"one of {', '.join(self.presets)}")
+        given = {
+            "embedding": embedding,
+            "encoder_units": encoder_units,
+            "decoder_units": decoder_units,
+            "chain_units": chain_units,
+            "latent_dim": latent_dim,
+            "dropout": dropout,
+            "beta": beta,
+            "free_bits": free_bits,
+        }
+        sizes = self.presets[preset] | self._learning
+        sizes |= {name: value for name, value in given.items() if value is not None}
+        for name in self.presets[preset]:
+            whole_number(name, sizes[name], 1)
+        if not (0 <= sizes["dropout"] < 1 and sizes["beta"] >= 0 and sizes["free_bits"] >= 0):
+            raise InputError(f"dropout must lie in [0, 1), beta and free_bits be at least 0, not {sizes}")
+        if codec is not None and not isinstance(codec, MelodyCodec | PianorollCodec):
+            raise InputError(f"codec must be a MelodyCodec or a PianorollCodec, not {type(codec).__name__}")
+        self.preset, self.codec, self.seed = preset, codec, whole_number("seed", seed, 0)
+        self.fragment_bars, self.hierarchical = whole_number("fragment_bars", fragment_bars, 1), bool(hierarchical)
+        self.meter, self.genres = None if meter is None else _checked_meter(meter), tuple(map(str, genres))
+        self.lines = None if lines is None else tuple(lines)
+        for name, value in sizes.items():
+            setattr(self, name, value)
+
+    def get_config(self):
+        """Constructor arguments but the codec."""
+        names = ("preset", "fragment_bars", "meter", "hierarchical", *self.presets[self.preset], *self._learning)
+        return {name: getattr(self, name) for name in (*names, "lines", "genres", "seed")}
+
+    # ---- training
+
+    def fit(
+        self,
+        sequences,
+        *,
+        epochs=30,
+        validation=None,
+        batch_size=None,
+        learning_rate=2e-3,
+        patience=6,
+        minutes=None,
+        checkpoint=None,
+        checkpoint_every=200,
+        resume=False,
+        log_dir=None,
+        devices=None,
+        precision="float32",
+        progress=True,
+        callbacks=(),
+    ):
+        """Learn from pieces.
+
+        Every epoch sees each fragment in a random key. With `validation` the training stops when the held-out loss
+        has not fallen for `patience` epochs, and the best weights are kept. Afterwards `provenance["latent"]` tells
+        how much of the music is in the latent; if it is ignored, a warning says so.
+
+        Parameters
+        ----------
+        sequences : iterable of NoteSequence, or path-like
+            `meta["genre"]` becomes a label. What the codec cannot hold is left out: `refused` then lists (source,
+            reason), and a warning counts them. A path names a folder that `musicgen prepare` wrote.
+        epochs : int
+            Passes over the data at most.
+        validation : iterable of NoteSequence, or path-like, optional
+            Held-out pieces.
+        batch_size : int, optional
+            Fragments per step. Default: 8 to 128, so that an epoch of little data still has some 16 steps.
+        learning_rate, patience, minutes, checkpoint, checkpoint_every, resume
+            As in `LSTMComposer.fit`.
+        log_dir, devices, precision, progress, callbacks
+            As in `LSTMComposer.fit`.
+
+        Returns
+        -------
+        keras.callbacks.History
+            `history["loss"]` and `history["val_loss"]` in nats per token (a step of a line), the weighted
+            information of the latent included, one entry per epoch.
+
+        Raises
+        ------
+        InputError
+            If no piece holds a fragment; a number makes no sense, or `precision` is unknown; `checkpoint` holds an
+            unfinished training and `resume` is not set; there are fewer `devices`.
+        MissingDependencyError
+            If `log_dir` is given and TensorBoard is not installed.
+        CheckpointError
+            If the state in `checkpoint` is damaged, or of other data or settings.
+        """
+        schedule = Schedule(
+            learning_rate=learning_rate,
+            epochs=epochs,
+            patience=patience,
+            minutes=minutes,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            log_dir=log_dir,
+            devices=devices,
+            precision=precision,
+            progress=progress,
+            callbacks=callbacks,
+        )
+        pieces = pieces_to_learn(sequences)
+        held_out = pieces_to_learn(validation, "validation") if validation is not None else None
+        self.refused = ()
+        pieces, arrays = self._arrays(pieces, held_out)
+        tokens, ties, labels = self._fragments_of(pieces, arrays)
+        check = None
+        if held_out is not None:
+            held_out, held_out_arrays = self._arrays(held_out, argument="validation")
+            check = self._fragments_of(held_out, held_out_arrays, "validation")[0]
+        warn_of(self.refused)
+        size = schedule.batch_size(batch_size, int(np.clip(len(tokens) // 16, 8, BATCH)))
+        size = min(size, len(tokens) // schedule.devices.count * schedule.devices.count)
+        batches = {"batch_size": size, "seed": self.seed}
+        data = FragmentBatches(tokens, **batches)
+        if check is not None and len(check) < size:
+            check = np.resize(check, (size, *check.shape[1:]))
+        check = None if check is None else FragmentBatches(check, augment=False, **batches)
+        history = self._train(data, check, schedule, digest=digest_of([tokens]) + json.dumps(batches))
+        self._record_provenance(pieces, history)
+        self._look_at(tokens, ties, labels, pieces)
+        return history
+
+    def _arrays(self, pieces, held_out=None, argument="sequences"):
+        """Pieces that the codec holds, and their arrays; the codec is chosen where there is none."""
+        if self.codec is None:
+            self.codec = _codec_for(pieces, held_out)
+        pieces, arrays, refused = encoded(pieces, self.codec, type(self.codec), argument)
+        self.refused += tuple(refused)
+        return pieces, arrays
+
+    def _fragments_of(self, pieces, arrays, argument="sequences"):
+        """Tokens, ties and genres (indices, -1 for none) of all fragments of the pieces."""
+        timings = list(pieces.timings()) if isinstance(pieces, PreparedPieces) else [p.timing for p in pieces]
+        genres = [_genre(pieces, index) for index in range(len(pieces))]
+        if argument == "sequences":
+            self.genres = self.genres or tuple(sorted(set(genres) - {""}))
+            self.lines = self.lines or lines_for(self.codec, arrays)
+            self.meter = self.meter or _commonest_meter(timings, [len(array) for array in arrays], self.codec)
+        self._cutter = self._make_cutter()
+        found, ties, labels, left_out = [], [], [], 0
+        for array, timing, genre in zip(arrays, timings, genres, strict=True):
+            tokens, tied, over = self._cutter.cut(array, timing)
+            filled = _filled(tokens, self._cutter.bar_steps)
+            found.append(tokens[filled])
+            ties.append(tied[filled])
+            labels += [self.genres.index(genre) if genre in self.genres else -1] * int(filled.sum())
+            left_out += over
+        if left_out:
+            warnings.warn(
+                f"{left_out:,} notes of {argument} were left out: more sound at once than this composer writes "
+                f"({' + '.join(map(str, self.lines))})",
+                stacklevel=3,
+            )
+        tokens = np.concatenate(found)
+        if not len(tokens):
+            raise InputError(
+                f"{argument} holds no {self.fragment_bars} bars in a row in {self.meter} without an empty bar",
+                remedy="give longer pieces, or choose other fragment_bars or another meter",
+            )
+        return tokens, np.concatenate(ties), np.array(labels)
+
+    def _look_at(self, tokens, ties, labels, pieces):
+        """Learn where the data lie in latent space, and tell whether the latent is used."""
+        rows = np.random.default_rng([self.seed, 3]).permutation(len(tokens))[:LOOKED_AT]
+        means, log_variances = self._writer.encode(tokens[rows])
+        beat = self.network.beat_steps
+        attributes = [function(tokens[rows], beat) for function in ATTRIBUTES.values()]
+        self._space = LatentSpace.of_data(means, np.exp(log_variances), labels[rows], len(self.genres), attributes)
+        nats = np.asarray(divergences(means, log_variances)).sum(axis=1).mean()
+        active = int(np.sum(means.var(axis=0) > ACTIVE))
+        tied, repeated = np.sum(ties == TIED), np.sum(ties == REPEATED)
+        self.provenance["latent"] = {
+            "fragments": len(tokens),
+            "kl_bits": round(float(nats / np.log(2)), 2),
+            "active_units": active,
+            "ties": round(float(tied / max(tied + repeated, 1)), 4),
+        }
+        self.provenance["tempo"] = _tempi(pieces, self.genres)
+        if nats / np.log(2) < LITTLE or not active:
+            message = (
+                f"the latent is ignored: it holds {nats / np.log(2):.2f} bits per fragment in {active} active units; "
+                "lower beta, raise free_bits or dropout, or train longer"
+            )
+            self.provenance["latent"]["warning"] = message
+            warnings.warn(message, stacklevel=3)
+
+    # ---- the network
+
+    def _make_cutter(self):
+        numerator, denominator = map(int, self.meter.split("/"))
+        return Fragments(self.codec, bars=self.fragment_bars, meter=(numerator, denominator), lines=self.lines)
+
+    def _make_network(self):
+        self._cutter = self._make_cutter()
+        sizes = {name: getattr(self, name) for name in (*self.presets[self.preset], *self._learning)}
+        shape = {"bars": self.fragment_bars, "bar_steps": self._cutter.bar_steps, "lines": self._cutter.lines}
+        self.network = LatentNetwork(**shape, **sizes, hierarchical=self.hierarchical, seed=self.seed)
+        self._writer = Writer(self.network)
+        self._space = LatentSpace.empty(len(self.genres), len(ATTRIBUTES), self.latent_dim)
+
+    def _weights(self):
+        return super()._weights() | self._space.weights()
+
+    def _set_weights(self, weights):
+        super()._set_weights(weights)
+        self._space = LatentSpace(*(np.asarray(weights[name]) for name in self._space.weights()))
+
+    # ---- composing
+
+    def _compose(self, count, *, bars, genre, primer, seed, progress, **options):
+        walk = Walk(self, bars=bars, genre=genre, primer=primer, seed=seed, options=options)
+        return walk.pieces(count, progress)
+
+    def _drawing(self, options):
+        names = ("temperature", "top_k", "top_p", "min_p")
+        return SamplingControls(**{name: options[name] for name in names})
+
+
+def _codec_for(pieces, held_out):
+    prepared = [part.codec for part in (pieces, held_out) if isinstance(part, PreparedPieces)]
+    if prepared:
+        if not isinstance(prepared[0], MelodyCodec | PianorollCodec):
+            raise InputError(
+                f"was prepared with the codec {prepared[0].name!r}, this composer learns from melody or pianoroll",
+                path=next(part.path for part in (pieces, held_out) if isinstance(part, PreparedPieces)),
+                remedy="prepare the data with: --codec melody",
+            )
+        return prepared[0]
+    melody = MelodyCodec()
+    held = sum(_holds(melody, piece) for piece in pieces)
+    if 2 * held > len(pieces):
+        return melody
+    tracks = max((piece.tracks for piece in pieces), key=len)
+    return PianorollCodec(tracks=tracks)
+
+
+def _holds(codec, piece):
+    try:
+        codec.encode(piece)
+    except InputError:
+        return False
+    return True
+
+
+def _genre(pieces, index):
+    return pieces.genre(index) if isinstance(pieces, PreparedPieces) else pieces[index].meta.get("genre", "")
+
+
+def _commonest_meter(timings, lengths, codec):
+    """The meter with most bars, as "4/4"."""
+    from ..codecs.grid import bar_steps
+
+    bars = Counter()
+    for timing, length in zip(timings, lengths, strict=True):
+        bars.update(bar_steps(timing, codec.resolution, length)[1])
+    fitting = {meter: n for meter, n in bars.items() if (4 * codec.resolution * meter[0]) % meter[1] == 0}
+    if not fitting:
+        raise InputError("no bar of the pieces fits the codec's grid", remedy="give the codec another resolution")
+    best = max(fitting, key=lambda meter: (fitting[meter], meter))
+    return f"{best[0]}/{best[1]}"
+
+
+def _filled(tokens, bar_steps):
+    """Fragments without an empty bar: bool, (n,)."""
+    sounds = (tokens != 129).any(axis=2)
+    return sounds.reshape(len(tokens), tokens.shape[1] // bar_steps, bar_steps).any(axis=2).all(axis=1)
+
+
+def _tempi(pieces, genres):
+    """Median tempo, in beats per minute, of all pieces ("") and of each genre."""
+    timings = list(pieces.timings()) if isinstance(pieces, PreparedPieces) else [piece.timing for piece in pieces]
+    tempi, labels = np.array([t.bpm for t in timings]), np.array([_genre(pieces, i) for i in range(len(pieces))])
+    found = {"": tempi} | {genre: tempi[labels == genre] for genre in genres}
+    return {genre: round(float(np.median(some)), 2) for genre, some in found.items() if len(some)}
+
+
+def _checked_meter(meter):
+    numerator, _, denominator = str(meter).partition("/")
+    if not (numerator.isdecimal() and denominator.isdecimal() and int(numerator) and int(denominator)):
+        raise InputError(f"meter {meter!r} is none", remedy="such as '4/4' or '6/8'")
+    return f"{int(numerator)}/{int(denominator)}"
