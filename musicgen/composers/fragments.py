@@ -115,8 +115,8 @@ class Fragments:
         Raises
         ------
         InputError
-            If the piece has no notes, is shorter than a fragment, or has bars in another meter; or the codec cannot
-            hold it.
+            If the piece has no notes, is shorter than a fragment, or has bars in another meter or off the grid; or
+            the codec cannot hold it.
         """
         if not len(sequence):
             raise InputError("the piece has no notes", remedy="give one with a melody")
@@ -128,6 +128,11 @@ class Fragments:
             )
         starts, meters = bar_steps(sequence.timing, self.codec.resolution, len(lines))
         self._check_bars(starts, meters)
+        if (starts != np.rint(starts)).any() or (np.diff(starts) != self.bar_steps).any():
+            raise InputError(
+                "bars of the piece are cut short, or do not lie on the codec's grid",
+                remedy="crop it to its whole bars, or put its first downbeat on the grid",
+            )
         before = int(max(-starts[0], 0))
         whole = np.full((len(starts) * self.bar_steps, lines.shape[1]), REST, lines.dtype)
         whole[before : before + len(lines)] = lines[: len(whole) - before]

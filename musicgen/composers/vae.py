@@ -7,6 +7,8 @@ from collections import Counter
 import numpy as np
 
 from ..codecs import MelodyCodec, PianorollCodec
+from ..codecs.grid import bar_steps
+from ..codecs.melody import REST
 from ..datasets.prepared import PreparedPieces
 from ..errors import InputError
 from .attributes import ATTRIBUTES
@@ -221,6 +223,11 @@ class VAEComposer(Mixing, NetworkComposer):
         warn_of(self.refused)
         size = schedule.batch_size(batch_size, int(np.clip(len(tokens) // 16, 8, BATCH)))
         size = min(size, len(tokens) // schedule.devices.count * schedule.devices.count)
+        if not size:
+            raise InputError(
+                f"sequences holds {len(tokens)} fragments, fewer than the {schedule.devices.count} devices",
+                remedy="train on one device, or give more pieces",
+            )
         batches = {"batch_size": size, "seed": self.seed}
         data = FragmentBatches(tokens, **batches)
         if check is not None and len(check) < size:
@@ -359,8 +366,6 @@ def _genre(pieces, index):
 
 def _commonest_meter(timings, lengths, codec):
     """The meter with most bars, as "4/4"."""
-    from ..codecs.grid import bar_steps
-
     bars = Counter()
     for timing, length in zip(timings, lengths, strict=True):
         bars.update(bar_steps(timing, codec.resolution, length)[1])
@@ -373,7 +378,7 @@ def _commonest_meter(timings, lengths, codec):
 
 def _filled(tokens, bar_steps):
     """Fragments without an empty bar: bool, (n,)."""
-    sounds = (tokens != 129).any(axis=2)
+    sounds = (tokens != REST).any(axis=2)
     return sounds.reshape(len(tokens), tokens.shape[1] // bar_steps, bar_steps).any(axis=2).all(axis=1)
 
 

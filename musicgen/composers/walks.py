@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..codecs.melody import REST
 from ..errors import InputError
 from ..notes import NoteSequence
 from ..score.key import KEYS, PROFILES, estimate_key
@@ -109,7 +110,7 @@ class Walk:
     def _continued(self, lines, meta):
         """The primer with new bars behind its last one, and where they begin, in s."""
         given, offset = self.primer, self.primer_bars * self.cutter.bar_steps - self.before
-        silence = np.full((offset, lines.shape[1]), 129, lines.dtype)
+        silence = np.full((offset, lines.shape[1]), REST, lines.dtype)
         tracks = given.tracks
         known = getattr(self.composer.codec, "tracks", tracks[:1])
         tracks = tracks + tuple(known[len(tracks) :])
