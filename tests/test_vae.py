@@ -160,10 +160,7 @@ def test_refusals_say_what_is_allowed(composer):
         (lambda: composer.interpolate(short, NoteSequence([(0, 1, 60, 80, 0)])), "has 1 bar, the fragments.*have 2"),
         (lambda: composer.blend([NoteSequence(duration=4.0)]), "holds no piece with notes"),
         (lambda: composer.vary(silent), "bar 1 of the piece is empty"),
-        (
-            lambda: composer.vary(tune.replace(timing=Timing.regular(120, start=0.03))),
-            "do not lie on the codec's grid",
-        ),
+        (lambda: composer.vary(tune.replace(timing=OFF_GRID)), "do not lie on the codec's grid"),
         (lambda: composer.vary(WALTZ), "bars in 3/4, this composer knows 4/4"),
         (lambda: composer.vary(TUNES[0]), "a melody is one track"),
         (lambda: composer.decode(np.zeros((2, 3))), r"latents must have the shape \(n, 16\), not \(2, 3\)"),
