@@ -11,6 +11,7 @@ import pytest
 
 from musicgen import CheckpointError, EventsCodec, InputError, LSTMComposer, Timing
 from musicgen.cli import main
+from musicgen.composers.learning import warn_of
 from musicgen.datasets import PreparedPieces, prepare
 from tests.test_composers import TUNES
 
@@ -74,6 +75,14 @@ def in_long_bars(piece, source):
 LONG = [in_long_bars(TUNES[0], "hymn a"), in_long_bars(TUNES[1], "hymn b")]
 TOO_LONG = "meter 6/2 does not fit this codec (it holds bars of at most 8 quarters in whole steps of 1/4 quarter"
 TOO_LONG += "; max_bar=12 holds longer ones)"
+
+
+def test_many_reasons_are_told_briefly():
+    refused = [("a", f"bar {n} is 3.{n} beats long") for n in range(40)]
+    refused += [("b", f"{letter}!") for letter in "pqrsp"]
+    told = "45 pieces could not be used, .*: bar 0 is 3.0 beats long or the like: 40; p!: 2; q!: 1; for other reasons: 2$"
+    with pytest.warns(UserWarning, match=told):
+        warn_of(refused)
 
 
 @pytest.mark.filterwarnings("default")

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import os
+import re
 import warnings
-from collections import Counter
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from ..datasets.labels import labelled
 from ..datasets.prepared import PreparedPieces, is_prepared
 from ..errors import InputError
 from .base import checked_sequences
+
+REASONS = 3  # that a warning tells at most
 
 
 def pieces_to_learn(given, argument="sequences"):
@@ -103,8 +105,14 @@ def warn_of(refused):
 
 
 def _reasons(refused):
-    counts = Counter(reason for _, reason in refused)
-    return "; ".join(f"{reason}: {count:,}" for reason, count in counts.most_common())
+    """The commonest kinds of reasons with counts; reasons that differ in numbers alone are one kind."""
+    kinds = {}
+    for _, reason in refused:
+        kinds.setdefault(re.sub(r"\d[\d.,]*", "#", reason), []).append(reason)
+    kinds = sorted(kinds.values(), key=len, reverse=True)
+    shown = [f"{kind[0]}{' or the like' if len(set(kind)) > 1 else ''}: {len(kind):,}" for kind in kinds]
+    rest = sum(map(len, kinds[REASONS:]))
+    return "; ".join(shown[:REASONS] + ([f"for other reasons: {rest:,}"] if rest else []))
 
 
 def _check_prepared_by(pieces, codec, family):
