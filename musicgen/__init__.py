@@ -16,7 +16,7 @@ _ROOMS = {
     "notes": ["NoteSequence", "Track"],
     "midi": ["read_midi", "write_midi", "to_pretty_midi", "from_pretty_midi"],
     "transforms": [
-        *("canonical", "crop", "monophonic", "quantise", "stretch", "transpose"),
+        *("canonical", "concatenate", "crop", "monophonic", "quantise", "stretch", "transpose"),
         *("clean", "cut_overlaps", "drop_echoes", "drop_faint", "drop_ghosts", "drop_short", "limit_polyphony"),
         *("merge_fragments", "trim_tails"),
     ],
@@ -32,7 +32,8 @@ _ROOMS = {
         *("report_data", "split"),
     ],
     "composers": ["LSTMComposer", "VAEComposer", "load_composer"],
-    "plots": ["plot_data_report", "plot_piece"],
+    "plots": ["latent_map", "plot_data_report", "plot_interpolation", "plot_latent_map", "plot_piece"],
+    "notebook": ["show_latent_map"],
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicgen import InputError, MissingDependencyError, NoteSequence, Timing, Track
-from musicgen.plots import COLOURS, plot_history, plot_piece, save_figure
+from musicgen.plots import (
+    COLOURS,
+    LatentMap,
+    plot_history,
+    plot_interpolation,
+    plot_latent_map,
+    plot_piece,
+    save_figure,
+)
 
 pytest.importorskip("matplotlib")
 
@@ -260,3 +268,31 @@ def test_without_matplotlib_the_line_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'musicgen-midi\[plot\]'"):
         plot_piece(BAND)
+
+
+STEPS = [BAND, BAND.replace(meta={"distance": "0.25"}), NoteSequence()]
+
+
+def test_an_interpolation_is_a_strip_and_a_curve():
+    figure = plot_interpolation(STEPS, distances=[0.0, 0.5, 0.75])
+    *strip, curve = figure.axes
+    assert [ax.get_title() for ax in strip] == ["A", "1/2", "B"]
+    assert len({ax.get_ylim() for ax in strip}) == 1
+    assert curve.lines[0].get_ydata().tolist() == [0.0, 0.5, 0.75]
+    assert [label.get_text() for label in curve.get_xticklabels()] == ["A", "1/2", "B"]
+    told = [piece.replace(meta={"distance": f"0.{n}"}) for n, piece in enumerate(STEPS)]
+    assert plot_interpolation(told).axes[-1].lines[0].get_ydata().tolist() == [0.0, 0.1, 0.2]
+    assert len(plot_interpolation(STEPS).axes) == 3, "no distances are known"
+    with pytest.raises(InputError, match="at least 2 steps, here 1"):
+        plot_interpolation(STEPS[:1])
+    with pytest.raises(InputError, match=r"must hold 3 numbers.*not \(2,\)"):
+        plot_interpolation(STEPS, distances=[0, 1])
+
+
+def test_a_map_shows_pieces_by_genre():
+    points = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    pieces = tuple(BAND.replace(meta={"genre": genre}) for genre in ("jazz", "", "jazz"))
+    ax = plot_latent_map(LatentMap(points, (0.5, 0.25), pieces))
+    assert [spots.get_label() for spots in ax.collections] == ["jazz", "no genre"]
+    assert ax.collections[0].get_offsets().tolist() == [[0.0, 1.0], [4.0, 5.0]]
+    assert "50 %" in ax.get_xlabel()

@@ -80,7 +80,7 @@ TOO_LONG += "; max_bar=12 holds longer ones)"
 def test_many_reasons_are_told_briefly():
     refused = [("a", f"bar {n} is 3.{n} beats long") for n in range(40)]
     refused += [("b", f"{letter}!") for letter in "pqrsp"]
-    told = "45 pieces could not be used, .*: bar 0 is 3.0 beats long or the like: 40; p!: 2; q!: 1; for other reasons: 2$"
+    told = "45 pieces .*: bar 0 is 3.0 beats long or the like: 40; p!: 2; q!: 1; for other reasons: 2$"
     with pytest.warns(UserWarning, match=told):
         warn_of(refused)
 

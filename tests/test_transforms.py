@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import grid_sequences, sequences, timings
 
 from musicgen import InputError, Meter, NoteSequence, Timing, Track
-from musicgen.transforms import canonical, crop, fit_timing, onset_shifts, quantise, stretch, transpose
+from musicgen.transforms import canonical, concatenate, crop, fit_timing, onset_shifts, quantise, stretch, transpose
 
 
 @given(sequences(max_s=5.0))
@@ -165,3 +165,34 @@ def test_a_cut_bar_too_long_for_a_pickup_keeps_its_meter():
     timing = Timing([0.0, 1.0], 1.0, [Meter(0.0, 4, 4), Meter(4.0, 2, 4)])
     assert fit_timing(timing, 1.0, 8.0).meters == (Meter(-1.0, 4, 4), Meter(3.0, 2, 4))
     assert fit_timing(timing, 3.0, 8.0).meters == (Meter(1.0, 2, 4),)
+
+
+def test_joined_pieces_begin_on_bar_lines_and_keep_tempo_and_meter():
+    march = NoteSequence([(0.0, 0.5, 60, 80, 0), (1.0, 2.5, 62, 80, 0)], meta={"title": "march"})  # 2 bars of 2 s
+    waltz = NoteSequence(
+        [(0.0, 0.6, 64, 80, 0), (1.2, 1.8, 65, 80, 1)], [Track(), Track("bass", 33)], Timing.regular(100, (3, 4))
+    )
+    pickup = NoteSequence([(0.0, 0.5, 67, 80, 0)], timing=Timing.regular(120, (3, 4), start=0.5), duration=2.0)
+    joined = concatenate([march, waltz, pickup, march])
+    assert joined.notes["start"].tolist() == pytest.approx([0, 1, 4, 5.2, 5.8, 7.8, 8.8])
+    assert joined.notes["track"].tolist() == [0, 0, 0, 1, 0, 0, 0]
+    assert joined.tracks == waltz.tracks
+    assert joined.meta["title"] == "march"
+    assert joined.duration == pytest.approx(10.3)
+    bars = joined.timing.quarters_to_seconds(joined.timing.bars(joined.duration))
+    assert bars.tolist() == pytest.approx([0, 2, 4, 5.8, 6.3, 7.8, 9.8])
+    assert [meter[1:] for meter in joined.timing.meters] == [(4, 4), (3, 4), (3, 4), (4, 4)]
+    with pytest.raises(InputError, match="beats of 1 and 1.5 quarter notes"):
+        concatenate([march, march.replace(timing=Timing.regular(80, (6, 8)))])
+    with pytest.raises(InputError, match="no pieces"):
+        concatenate([])
+
+
+@given(st.lists(sequences(), min_size=1, max_size=3))
+def test_any_pieces_can_be_joined(pieces):
+    unit = pieces[0].timing.quarters_per_beat
+    pieces = [piece for piece in pieces if piece.timing.quarters_per_beat == unit]
+    joined = concatenate(pieces)
+    assert len(joined) == sum(map(len, pieces))
+    lengths = np.sort(np.concatenate([piece.notes["end"] - piece.notes["start"] for piece in pieces]))
+    np.testing.assert_allclose(np.sort(joined.notes["end"] - joined.notes["start"]), lengths, atol=1e-9)

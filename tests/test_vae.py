@@ -8,7 +8,7 @@ from musicgen import InputError, MelodyCodec, NoteSequence, PianorollCodec, Timi
 from musicgen.codecs.lines import array_of, codes_of, lines_of
 from musicgen.composers.attributes import ATTRIBUTES
 from musicgen.composers.fragments import NEW, REPEATED, TIED, FragmentBatches, Fragments
-from musicgen.composers.latent_space import LatentSpace, spherical
+from musicgen.composers.latent_space import LatentSpace, spherical, steepest
 from musicgen.composers.walks import in_key
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -83,13 +83,26 @@ def test_points_of_a_space_come_back():
     random = np.random.default_rng(0)
     means = random.standard_normal((500, 3)) @ np.diag([1.0, 2.0, 0.1]) + 5
     labels = np.repeat([0, 1], 250)
-    space = LatentSpace.of_data(means, np.full((500, 3), 0.01), labels, 2, [means[:, 0]])
+    space = LatentSpace.of_data(means, np.full((500, 3), 0.01), labels, 2, np.zeros((1, 3)))
     points = space.point(random.standard_normal((4, 3)), 1)
     np.testing.assert_allclose(space.point(space.normal(points, 1), 1), points, rtol=1e-5)
-    assert space.attributes[0, 0] > 2
-    assert abs(space.attributes[0, 1]) < 0.5
     way = np.array([spherical([2.0, 0.0], [0.0, 4.0], share) for share in (0, 0.5, 1)])
     np.testing.assert_allclose(np.linalg.norm(way, axis=1), [2, 3, 4])
+
+
+def test_attributes_grow_along_their_vectors():
+    random = np.random.default_rng(0)
+    points = random.standard_normal((500, 4)) * [1.0, 2.0, 0.5, 0.0]
+    measured = lambda z: np.stack([z[:, 0] - z[:, 1], np.abs(z[:, 2] + 3), np.minimum(z[:, 0], 0), 0 * z[:, 0]])  # noqa: E731
+    spreads = measured(points).std(axis=1)
+    vectors = steepest(points.astype(np.float32), measured, spreads, seed=0)
+    rises = [measured(points + vector).mean(axis=1) - measured(points).mean(axis=1) for vector in vectors]
+    assert all(1 <= rises[k][k] / spreads[k] < 1.6 for k in (0, 1))
+    assert 0.6 < rises[2][2] / spreads[2] < 1, "it cannot rise by more"
+    assert abs(rises[1][0]) < 0.3
+    assert not vectors[3].any()
+    assert not vectors[:, 3].any()
+    assert not steepest(points[:1].astype(np.float32), measured, spreads, seed=0).any()
 
 
 def test_fragments_are_moved_into_a_key():

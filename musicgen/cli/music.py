@@ -1,4 +1,4 @@
-"""The commands that make music: train, compose, render, demo."""
+"""The commands that make music: train, compose, interpolate, render, demo."""
 
 import sys
 import warnings
@@ -16,6 +16,7 @@ from .common import (
     TEMPERATURE,
     WHOLE,
     command,
+    number,
     progress_bar,
     read_piece,
     refusals,
@@ -35,6 +36,7 @@ def add_train(commands):
     parser.add_argument("--out", required=True, metavar="MODEL", help="folder for the trained composer")
     sizes = ["tiny", "small", "base", "large"]
     parser.add_argument("--preset", choices=sizes, default="small", help="size of the composer (default small)")
+    parser.add_argument("--fragment-bars", type=COUNT, metavar="N", help="VAE: bars of a fragment (default 4)")
     parser.add_argument("--epochs", type=COUNT, default=50, help="at most (default 50)")
     parser.add_argument("--minutes", type=POSITIVE, help="stop after this time")
     parser.add_argument("--held-out", type=SHARE, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
@@ -68,7 +70,7 @@ def _train(options):
     pieces, refused = _pieces_to_learn(options)
     training, held_out = hold_out(pieces, options.held_out, seed=options.seed)
     print(f"{len(training)} pieces to learn from, {len(held_out or [])} held out", file=sys.stderr)
-    composer = composer_class(options.family)(preset=options.preset, seed=options.seed)
+    composer = composer_class(options.family)(preset=options.preset, seed=options.seed, **_own_settings(options))
     state = Path(f"{options.out}.training")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*could not be used")  # each is named below
@@ -89,6 +91,15 @@ def _train(options):
     if "val_loss" in history:
         print(f"held-out loss {min(history['val_loss']):.3f} nats per token", file=sys.stderr)
     return refusals([*refused, *composer.refused])
+
+
+def _own_settings(options):
+    """What only one family of composers takes."""
+    if options.fragment_bars is None:
+        return {}
+    if options.family != "vae":
+        raise InputError(f"{options.family} learns no fragments", remedy="leave out --fragment-bars, or train a vae")
+    return {"fragment_bars": options.fragment_bars}
 
 
 def _pieces_to_learn(options):
@@ -129,6 +140,9 @@ def add_compose(commands):
     parser.add_argument(
         "--repetition-penalty", type=AT_LEAST_0, metavar="P", help="against loops of a bar or less; 0 switches off"
     )
+    parser.add_argument(
+        "--smoothness", type=FRACTION, metavar="S", help="VAE: how near each fragment is to the one before, 0 to 1"
+    )
     parser.add_argument("--seed", type=WHOLE, help="the same seed gives the same notes (default: a fresh one)")
     parser.add_argument("--render", action="store_true", help="write audio too")
     parser.add_argument("--plot", action="store_true", help="write a picture too")
@@ -136,7 +150,7 @@ def add_compose(commands):
 
 
 _OF_THE_COMPOSER = (
-    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty"),
+    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "smoothness"),
     *("key", "tempo", "meter", "density", "polyphony", "pitch_range", "instrument"),
 )
 
@@ -163,13 +177,13 @@ def _compose(options):
         )
     suffixes = [".mid"] + [s for s, wanted in _extra_formats(options).items() if wanted]
     empty = []
-    for number, piece in enumerate(pieces, 1):
+    for place, piece in enumerate(pieces, 1):
         if not len(piece):
             empty.append(
-                (f"piece {number}", "has no notes (train the composer longer, or ask for another seed or more bars)")
+                (f"piece {place}", "has no notes (train the composer longer, or ask for another seed or more bars)")
             )
             continue
-        stem = unused(Path(options.out), f"{options.genre or 'piece'}-{seed}-{number}", suffixes)
+        stem = unused(Path(options.out), f"{options.genre or 'piece'}-{seed}-{place}", suffixes)
         for suffix in suffixes:
             print(save(piece, stem.with_name(stem.name + suffix)))
         if "warning" in piece.meta:
@@ -179,6 +193,49 @@ def _compose(options):
 
 def _extra_formats(options):
     return {".wav": options.render, ".png": options.plot, ".musicxml": options.score}
+
+
+def add_interpolate(commands):
+    parser = command(commands, "interpolate", _interpolate, "go from one piece to another in latent space")
+    parser.add_argument("model", metavar="MODEL", help="folder of a trained VAEComposer")
+    parser.add_argument("first", metavar="A", help="MIDI file or score")
+    parser.add_argument("last", metavar="B", help="MIDI file or score")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the steps and their picture")
+    parser.add_argument("--steps", type=_AT_LEAST_2, default=9, metavar="K", help="both ends included (default 9)")
+    parser.add_argument("--keep-keys", action="store_true", help="do not move B into the key of A on the way")
+    parser.add_argument("--temperature", type=TEMPERATURE, help="higher is bolder, 0 always takes the likeliest")
+    parser.add_argument("--seed", type=WHOLE, help="the same seed gives the same notes (default: a fresh one)")
+    parser.add_argument("--render", action="store_true", help="write audio of all steps in a row too")
+
+
+_AT_LEAST_2 = number(int, lambda value: value >= 2, "a whole number of at least 2")
+
+
+def _interpolate(options):
+    from ..composers import VAEComposer, load_composer
+    from ..composers.base import fresh_seed
+    from ..plots import plot_interpolation, save_figure
+    from ..transforms import concatenate
+
+    composer = load_composer(options.model)
+    if not isinstance(composer, VAEComposer):
+        reason = f"holds a composer of class {type(composer).__name__}, which has no latent space"
+        raise InputError(reason, path=options.model, remedy="train one with: musicgen train vae")
+    ends = [read_piece(Path(file)) for file in (options.first, options.last)]
+    seed = fresh_seed() if options.seed is None else options.seed
+    drawing = {} if options.temperature is None else {"temperature": options.temperature}
+    pieces = composer.interpolate(*ends, options.steps, align_keys=not options.keep_keys, seed=seed, **drawing)
+    print(pieces[0].meta["aligned"], file=sys.stderr)
+    names = [Path(file).stem for file in (options.first, options.last)]
+    steps = [f"-step-{place}.mid" for place in range(1, len(pieces) + 1)]
+    stem = unused(Path(options.out), f"{names[0]}-{names[1]}-{seed}", [*steps, "-row.mid", "-row.wav", ".png"])
+    for piece, suffix in zip(pieces, steps, strict=True):
+        print(piece.save(stem.with_name(stem.name + suffix)))
+    row = concatenate(pieces, meta=pieces[0].meta | {"title": f"{names[0]} to {names[1]}"})
+    for suffix in (".mid", ".wav") if options.render else (".mid",):
+        print(row.save(stem.with_name(f"{stem.name}-row{suffix}")))
+    print(save_figure(plot_interpolation(pieces), stem.with_name(stem.name + ".png")))
+    return 0
 
 
 def add_render(commands):
@@ -194,10 +251,10 @@ def _render(options):
     with progress_bar(len(options.files), "file", "rendering") as bar:
         for file in map(Path, options.files):
             try:
-                stem, number = file.stem, 1
+                stem, version = file.stem, 1
                 while stem in used:
-                    number += 1
-                    stem = f"{file.stem}-{number}"
+                    version += 1
+                    stem = f"{file.stem}-{version}"
                 used.add(stem)
                 target = Path(options.out) / f"{stem}.{options.format}"
                 print(read_piece(file).save(target, soundfont=options.soundfont))

@@ -128,7 +128,8 @@ class Mixing:
 
         Fragment by fragment the latents go along the great circle between both pieces'. The shorter piece is repeated
         to the length of the longer one, the tempo goes evenly from one to the other, and `b` is moved into the key of
-        `a` before, and every step back towards its own by its share: `meta["aligned"]` tells all of it.
+        `a` before, and every step back towards its own by its share: `meta["aligned"]` tells all of it. With it stand
+        `meta["share"]`, 0 for `a` to 1 for `b`, and `meta["distance"]`: the share of grid steps that differ from `a`.
 
         Parameters
         ----------
@@ -160,7 +161,9 @@ class Mixing:
             latents = spherical(*heard.latents, share)
             back = round(share * heard.distances[1])
             meta = {"title": f"step {number + 1} of {steps}", "aligned": heard.told, "share": f"{share:.4g}"}
-            made.append(self._mixed(heard, latents, [1 - share, share], back, seed, drawing, meta))
+            tokens = self._written(latents, seed, drawing)
+            meta["distance"] = f"{np.mean(tokens != heard.tokens[0]):.4f}"
+            made.append(self._piece_of(heard, tokens, [1 - share, share], back, seed, meta))
         return made
 
     def blend(self, sequences, weights=None, *, align_keys=True, seed=None, **drawing):
@@ -191,7 +194,7 @@ class Mixing:
         heard = self._hear(sequences, align_keys)
         meta = {"title": "a blend" if count > 1 else "a reconstruction", "aligned": heard.told}
         latents = blended(heard.latents, weights)
-        return self._mixed(heard, latents, weights, 0, checked_seed(seed), self._checked_drawing(drawing), meta)
+        return self._mixed(heard, latents, weights, checked_seed(seed), self._checked_drawing(drawing), meta)
 
     def vary(self, sequence, amount=0.3, *, seed=None, **drawing):
         """A piece like the given one.
@@ -215,11 +218,13 @@ class Mixing:
         fresh = np.random.default_rng([seed, 2]).standard_normal(normal.shape)
         latents = self._space.point(np.sqrt(1 - amount**2) * normal + amount * fresh)
         meta = {"title": "a variation", "amount": f"{amount:g}"}
-        return self._mixed(heard, latents, [1.0], 0, seed, self._checked_drawing(drawing), meta)
+        return self._mixed(heard, latents, [1.0], seed, self._checked_drawing(drawing), meta)
 
     def attribute_vector(self, name):
-        """Direction in latent space along which an attribute grows: from the quarter of the training fragments that
-        have least of it to the quarter that have most (Roberts et al. 2018).
+        """What to add to latents for more of an attribute.
+
+        It is found by what it does: the direction in which the attribute of decoded fragments grows most, on the mean
+        over the training data, and as long as raises it by a standard deviation of these, where that can be reached.
 
         Parameters
         ----------
@@ -262,7 +267,7 @@ class Mixing:
         vector, heard = self.attribute_vector(name), self._hear([sequence], False)
         meta = {"title": f"{name.replace('_', ' ')} {amount:+g}"}
         latents = heard.latents[0] + amount * vector
-        return self._mixed(heard, latents, [1.0], 0, checked_seed(seed), self._checked_drawing(drawing), meta)
+        return self._mixed(heard, latents, [1.0], checked_seed(seed), self._checked_drawing(drawing), meta)
 
     # ---- what they share
 
@@ -270,9 +275,15 @@ class Mixing:
         self._need_training()
         return _Heard(self, checked_sequences(sequences), align_keys)
 
-    def _mixed(self, heard, latents, weights, semitones, seed, drawing, meta):
-        """The piece of latents (fragments, latent_dim), moved by semitones, at the weighted mean tempo."""
-        tokens = self._writer.write(latents, [[seed, place] for place in range(len(latents))], drawing)
+    def _written(self, latents, seed, drawing):
+        """Tokens of latents (fragments, latent_dim)."""
+        return self._writer.write(latents, [[seed, place] for place in range(len(latents))], drawing)
+
+    def _mixed(self, heard, latents, weights, seed, drawing, meta):
+        return self._piece_of(heard, self._written(latents, seed, drawing), weights, 0, seed, meta)
+
+    def _piece_of(self, heard, tokens, weights, semitones, seed, meta):
+        """The piece of fragments, moved by semitones, at the weighted mean tempo."""
         nearest = int(np.argmax(weights))
         lines = self._cutter.joined(moved(tokens, semitones), heard.ties[nearest] == TIED)
         timing, tracks = heard.sequences[nearest].timing, heard.sequences[nearest].tracks
@@ -312,6 +323,7 @@ class _Heard:
         self.ties = [ties[rows] for (_, ties), rows in zip(found, order, strict=True)]
         tokens = [moved(part, -by) for (part, _), by in zip(found, self.distances, strict=True)]
         encoded = np.split(composer._writer.encode(np.concatenate(tokens))[0], np.cumsum(self.counts)[:-1])
+        self.tokens = [part[rows] for part, rows in zip(tokens, order, strict=True)]
         self.latents = np.stack([part[rows] for part, rows in zip(encoded, order, strict=True)])
         self.told = self._told(longest, composer.fragment_bars)
 

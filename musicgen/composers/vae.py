@@ -16,7 +16,7 @@ from .base import whole_number
 from .drawing import SamplingControls
 from .fragments import REPEATED, TIED, FragmentBatches, Fragments, lines_for
 from .latent import LatentNetwork, divergences
-from .latent_space import ACTIVE, LatentSpace
+from .latent_space import ACTIVE, LatentSpace, steepest
 from .learning import digest_of, encoded, pieces_to_learn, warn_of
 from .mixing import Mixing
 from .neural import NetworkComposer, Schedule
@@ -84,7 +84,7 @@ class VAEComposer(Mixing, NetworkComposer):
         "base": {"embedding": 64, "encoder_units": 256, "decoder_units": 384, "chain_units": 256, "latent_dim": 256},
         "large": {"embedding": 96, "encoder_units": 512, "decoder_units": 768, "chain_units": 384, "latent_dim": 512},
     }
-    _learning = {"dropout": 0.2, "beta": 0.2, "free_bits": 0.0}
+    _learning = {"dropout": 0.2, "beta": 0.08, "free_bits": 0.0}
 
     def __init__(
         self,
@@ -281,9 +281,9 @@ class VAEComposer(Mixing, NetworkComposer):
         """Learn where the data lie in latent space, and tell whether the latent is used."""
         rows = np.random.default_rng([self.seed, 3]).permutation(len(tokens))[:LOOKED_AT]
         means, log_variances = self._writer.encode(tokens[rows])
-        beat = self.network.beat_steps
-        attributes = [function(tokens[rows], beat) for function in ATTRIBUTES.values()]
-        self._space = LatentSpace.of_data(means, np.exp(log_variances), labels[rows], len(self.genres), attributes)
+        spreads = [values.std() for values in self._attributes(tokens[rows])]
+        directions = steepest(means, self._attributes_of_latents, spreads, seed=[self.seed, 4])
+        self._space = LatentSpace.of_data(means, np.exp(log_variances), labels[rows], len(self.genres), directions)
         nats = np.asarray(divergences(means, log_variances)).sum(axis=1).mean()
         active = int(np.sum(means.var(axis=0) > ACTIVE))
         tied, repeated = np.sum(ties == TIED), np.sum(ties == REPEATED)
@@ -301,6 +301,14 @@ class VAEComposer(Mixing, NetworkComposer):
             )
             self.provenance["latent"]["warning"] = message
             warnings.warn(message, stacklevel=3)
+
+    def _attributes(self, tokens):
+        """Attributes of fragments: (n_attributes, n)."""
+        return np.stack([function(tokens, self.network.beat_steps) for function in ATTRIBUTES.values()])
+
+    def _attributes_of_latents(self, latents):
+        seeds = [[self.seed, 5, row] for row in range(len(latents))]
+        return self._attributes(self._writer.write(latents, seeds, self._drawing(self.options)))
 
     # ---- the network
 

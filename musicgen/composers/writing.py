@@ -91,14 +91,21 @@ class Writer:
 
     def nll(self, tokens, latents):
         """Nats of every token of fragments, given their latents: float32, (n, steps, lines)."""
+        return self._judged(tokens, latents)[0]
+
+    def hits(self, tokens, latents):
+        """Which tokens of fragments are the likeliest, given latents and the tokens before: bool, as `tokens`."""
+        return self._judged(tokens, latents)[1]
+
+    def _judged(self, tokens, latents):
         groups = zip(_groups(np.asarray(latents, np.float32)), _groups(np.asarray(tokens, np.int32)), strict=True)
         parts = [to_numpy(self._told(some, told, codes_of(told).astype(np.int32))) for some, told in groups]
-        return np.concatenate(parts)[: len(tokens)]
+        return tuple(np.concatenate(part)[: len(tokens)] for part in zip(*parts, strict=True))
 
     def _tell(self, latents, tokens, codes):
         scores = self.network.decode(latents, codes)
         chosen = ops.take_along_axis(scores, ops.expand_dims(tokens, -1), axis=-1)[..., 0]
-        return ops.logsumexp(scores, axis=-1) - chosen
+        return ops.logsumexp(scores, axis=-1) - chosen, chosen >= ops.max(scores, axis=-1)
 
 
 def _groups(array):

@@ -290,14 +290,14 @@ def _draw_tracks(ax, sequence, notes, heights, stroke):
     shown = np.unique(notes["track"]).tolist()
     for index in shown:
         mine = notes["track"] == index
-        _draw_notes(ax, notes[mine], heights[mine], COLOURS[index % len(COLOURS)], stroke)
+        draw_notes(ax, notes[mine], heights[mine], COLOURS[index % len(COLOURS)], stroke)
     if not shown:
         ax.text(0.5, 0.5, "no notes", transform=ax.transAxes, ha="center", va="center", color=INK)
     if len(shown) > 1 or any(sequence.tracks[index].name for index in shown):
         _draw_legend(ax, [(COLOURS[index % len(COLOURS)], track_label(sequence.tracks[index])) for index in shown])
 
 
-def _draw_notes(ax, notes, heights, colour, stroke):
+def draw_notes(ax, notes, heights, colour, stroke):
     """Bars of the notes' lengths, and a stroke at each onset that tells repeated notes from one long one."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgb

@@ -5,12 +5,14 @@ Nothing is repaired anywhere in the library without one of these names being cal
 
 from .basic import canonical, crop, fit_timing, monophonic, onset_shifts, quantise, stretch, transpose
 from .cleaning import clean
+from .joining import concatenate
 from .lengths import cut_overlaps, merge_fragments, trim_tails
 from .noise import drop_echoes, drop_faint, drop_ghosts, drop_short, limit_polyphony
 
 __all__ = [
     "canonical",
     "clean",
+    "concatenate",
     "crop",
     "cut_overlaps",
     "drop_echoes",

@@ -12,8 +12,8 @@ from html import escape
 
 import numpy as np
 
-from .errors import MissingDependencyError
-from .transforms import crop
+from ..errors import MissingDependencyError
+from ..transforms import crop
 
 PLAYER_S = 60  # seconds; what is longer is shortened for the player
 _FADE_S = 2
@@ -82,7 +82,7 @@ def _caption(sequence):
 
 
 def _roll(sequence):
-    from .plots import NOTE_LAYER, plot_piece
+    from ..plots import NOTE_LAYER, plot_piece
 
     ax = plot_piece(sequence)
     ax.set_title("", loc="left")  # the caption has it
@@ -97,7 +97,7 @@ def _inline_svg(figure, label):
     """The figure as an `<svg>` element that takes the width it gets and the colour of the text around it."""
     import matplotlib
 
-    from .plots import INK
+    from ..plots import INK
 
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "musicgen"}):
@@ -128,7 +128,7 @@ def _player(sequence):
 
 def _encoded(sequence):
     """Kind and bytes of the first minute as a sound file that every browser plays: MP3, else WAV."""
-    from .rendering import import_soundfile, render
+    from ..rendering import import_soundfile, render
 
     soundfile = import_soundfile()
     mp3 = "MP3" in soundfile.available_formats()
@@ -195,7 +195,7 @@ def _meters(timing):
 
 
 def _pitch_range(sequence, notes):
-    from .plots import pitch_name
+    from ..plots import pitch_name
 
     drums = np.array([track.drum for track in sequence.tracks], bool)[notes["track"]]
     pitches = np.unique(notes["pitch"][~drums])
