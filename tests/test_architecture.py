@@ -50,7 +50,11 @@ def test_links_of_the_documents_lead_somewhere():
 
 def test_the_presets_have_the_sizes_that_are_told():
     page = (ROOT / "docs" / "TRAINING.md").read_text(encoding="utf-8")
-    told = re.findall(r"^\| `(\w+)` \| (\d+), (\d+), (\d+) \|", page, flags=re.MULTILINE)
-    names = ("embedding", "units", "layers")
-    presets = musicgen.LSTMComposer.presets
-    assert told == [(preset, *(str(sizes[name]) for name in names)) for preset, sizes in presets.items()]
+    parts = page.split("## The VAE")
+    composers = {
+        musicgen.LSTMComposer: ("embedding", "units", "layers"),
+        musicgen.VAEComposer: ("encoder_units", "decoder_units", "latent_dim"),
+    }
+    for part, (composer, names) in zip(parts, composers.items(), strict=True):
+        told = re.findall(r"^\| `(\w+)` \| (\d+), (\d+), (\d+) \|", part, flags=re.MULTILINE)
+        assert told == [(preset, *(str(sizes[name]) for name in names)) for preset, sizes in composer.presets.items()]

@@ -84,6 +84,32 @@ def test_compose_continues_a_primer(way, tmp_path):
     assert piece.meta["primer"] == "melody 9"
 
 
+def test_interpolate_writes_steps_a_row_and_a_picture(way, tmp_path, capsys):
+    songs = []
+    for seed in range(4):
+        melody(seed).save(tmp_path / "songs" / f"{seed}.mid")
+        songs.append(str(tmp_path / "songs" / f"{seed}.mid"))
+    model, out = tmp_path / "model", tmp_path / "new"
+    command = ["train", "vae", str(tmp_path / "songs"), "--out", str(model), "--preset", "tiny", "--epochs", "2"]
+    assert main([*command, "--fragment-bars", "2"]) == 0
+    capsys.readouterr()
+    command = ["interpolate", str(model), *songs[:2], "--out", str(out), "--steps", "3", "--seed", "5"]
+    assert main([*command, "--render"]) == 0
+    output = capsys.readouterr()
+    names = ["0-1-5-row.mid", "0-1-5-row.wav", *(f"0-1-5-step-{step}.mid" for step in (1, 2, 3)), "0-1-5.png"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert sorted(output.out.split()) == sorted(str(out / name) for name in names)
+    assert "melody 0: 4 bars" in output.err
+    steps = [read_midi(out / f"0-1-5-step-{step}.mid") for step in (1, 2, 3)]
+    row = read_midi(out / "0-1-5-row.mid")
+    assert len(row) == sum(map(len, steps))
+    assert len(row.timing.bars(row.duration)) <= 12
+    assert main(command) == 0
+    assert (out / "0-1-5-v2.png").exists(), "nothing is overwritten"
+    assert main(["interpolate", str(way / "model"), *songs[:2], "--out", str(out)]) == 1
+    assert "has no latent space" in capsys.readouterr().err
+
+
 def test_render_names_what_it_refuses_and_renders_the_rest(way, tmp_path, capsys):
     bad = tmp_path / "bad.mid"
     bad.write_bytes(b"MThd nonsense")
@@ -126,6 +152,10 @@ def test_info_of_recordings(way, capsys):
     [
         (["train", "lstm", "{way}/nowhere", "--out", "{way}/new"], ["nowhere", "does not exist", "bach-chorales"]),
         (["train", "lstm", "{way}/notes", "--out", "{way}/model"], ["is there already", "--overwrite"]),
+        (
+            ["train", "lstm", "{way}/notes", "--out", "{way}/new", "--fragment-bars", "2"],
+            ["lstm learns no fragments"],
+        ),
         (["compose", "{way}/notes", "--out", "{way}/new"], ["notes", "config.json"]),
         (["compose", "{way}/model", "--out", "{way}/new", "--genre", "polka"], ["polka", "calm, wild"]),
         (["train", "lstm", "{way}/notes", "--out", "{way}/audio/calm/broken.wav/m"], ["cannot be written", "m"]),
@@ -163,6 +193,7 @@ WRONG = {
         *("-n two", "-n 0", "--bars 0", "--temperature -1", "--temperature hot", "--top-k 0", "--top-p 0"),
         *("--min-p 1.5", "--seed -1"),
     ],
+    "interpolate m a b --out d": ["--steps 1", "--temperature -1", "--seed -1"],
     "render a --out d": ["--format mp3"],
     "demo": ["--minutes 0", "--seed -1"],
 }

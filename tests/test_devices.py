@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musicgen import InputError, LSTMComposer
+from musicgen import InputError, LSTMComposer, VAEComposer
 from musicgen.cli import main
 from tests.test_composers import TUNES
 
@@ -17,6 +17,16 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 ROOT = Path(__file__).resolve().parent.parent
 CONTEXT, BATCH = 32, 6
 SIZES = {"embedding": 8, "units": 8, "layers": 1, "dropout": 0.0, "filters": 4}
+FRAGMENTS = {
+    "embedding": 8,
+    "encoder_units": 8,
+    "decoder_units": 16,
+    "chain_units": 8,
+    "latent_dim": 8,
+    "dropout": 0.0,
+}
+#: Steps of a row of a batch.
+ROW = {"lstm": CONTEXT, "vae": 32}
 
 
 @pytest.mark.parametrize("devices", [0, -1, True, 1.5, "both"])
@@ -36,18 +46,19 @@ def test_more_devices_than_there_are_are_refused(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("family", list(ROW))
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
-def test_two_devices_share_each_batch_and_learn_what_one_learns(backend, tmp_path):
+def test_two_devices_share_each_batch_and_learn_what_one_learns(backend, family, tmp_path):
     flags = "--xla_backend_optimization_level=0"  # compiles faster
     flags += " --xla_force_host_platform_device_count=2" if backend == "jax" else ""
     environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
-    command = [sys.executable, "-m", "tests.test_devices", backend, str(tmp_path)]
+    command = [sys.executable, "-m", "tests.test_devices", backend, family, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-4000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["refusal"] == "batch_size=3 is no multiple of the number of devices, 2 (take 4)"
-    assert found["shapes"]["one"] == [[0, [BATCH, CONTEXT]]]
-    assert found["shapes"]["two"] == [[0, [BATCH // 2, CONTEXT]], [1, [BATCH // 2, CONTEXT]]]
+    assert found["shapes"]["one"] == [[0, [BATCH, ROW[family]]]]
+    assert found["shapes"]["two"] == [[0, [BATCH // 2, ROW[family]]], [1, [BATCH // 2, ROW[family]]]]
     assert len(found["steps"]["one"]) > 5
     np.testing.assert_allclose(found["steps"]["two"], found["steps"]["one"], rtol=1e-5)
     np.testing.assert_allclose(found["held_out"]["two"], found["held_out"]["one"], rtol=1e-5)
@@ -71,7 +82,22 @@ def state_of(folder):
 # ---- what the process of one backend does
 
 
-def train_on_one_and_two(backend, folder):
+def made(family):
+    """An untrained composer without dropout, and what its `fit` is given."""
+    if family == "lstm":
+        return LSTMComposer(preset="tiny", **SIZES, seed=0), {"context": CONTEXT}
+    keep_still()
+    return VAEComposer(preset="tiny", **FRAGMENTS, fragment_bars=2, seed=0), {}
+
+
+def keep_still():
+    """Take away the noise of the latents, which every device draws for itself."""
+    import keras
+
+    keras.random.normal = lambda shape, seed=None: keras.ops.zeros(shape)
+
+
+def train_on_one_and_two(backend, family, folder):
     """Losses, and the batch that each device saw, as JSON on standard output."""
     record, shapes = watch_jax if backend == "jax" else watch_tensorflow, {}
     if backend == "tensorflow":
@@ -83,8 +109,8 @@ def train_on_one_and_two(backend, folder):
     for name, devices in (("one", None), ("two", 2)):
         seen, losses = set(), []
         record(seen)
-        composer = LSTMComposer(preset="tiny", **SIZES, seed=0)
-        settings = {"context": CONTEXT, "epochs": 1, "checkpoint": folder / name, "progress": False}
+        composer, settings = made(family)
+        settings |= {"epochs": 1, "checkpoint": folder / name, "progress": False}
         if devices:
             with pytest.raises(InputError) as refused:
                 composer.fit(TUNES, **settings, batch_size=3, devices=devices)
@@ -92,8 +118,10 @@ def train_on_one_and_two(backend, folder):
         settings |= {"validation": TUNES[6:], "batch_size": BATCH, "callbacks": [keep_losses(losses)]}
         history = composer.fit(TUNES[:6], **settings, devices=devices).history
         shapes[name], found["steps"][name], found["held_out"][name] = sorted(seen), losses, history["val_loss"]
+    from musicgen.composers.backend import to_numpy
+
     composer.save(folder / "composer")
-    named = enumerate(composer._weights().values())
+    named = enumerate(to_numpy(variable.value) for variable in composer.network.trainable_variables)
     found["weights"] = {f"best_{index:04d}": value.tolist() for index, value in named}
     print(json.dumps(found))
 
@@ -110,7 +138,7 @@ def watch_jax(seen):
 
     def note(scores):
         def parts(sharding):
-            rows, time, _ = sharding.shard_shape(scores.shape)
+            rows, time, *_ = sharding.shard_shape(scores.shape)
             seen.update((device.id, (rows, time)) for device in sharding.device_set)
 
         jax.debug.inspect_array_sharding(jax.lax.stop_gradient(scores), callback=parts)
@@ -131,9 +159,15 @@ def watch_tensorflow(seen):
 
 def watch(note):
     """Call `note` with the scores of every training step that is traced."""
+    from musicgen.composers.latent import LatentNetwork
     from musicgen.composers.network import RecurrentNetwork
 
-    call = getattr(RecurrentNetwork, "unwatched", RecurrentNetwork.call)
+    for network in (LatentNetwork, RecurrentNetwork):
+        watch_network(network, note)
+
+
+def watch_network(network, note):
+    call = getattr(network, "unwatched", network.call)
 
     def watched(self, tokens, training=False):
         scores = call(self, tokens, training=training)
@@ -141,8 +175,8 @@ def watch(note):
             note(scores)
         return scores
 
-    RecurrentNetwork.unwatched, RecurrentNetwork.call = call, watched
+    network.unwatched, network.call = call, watched
 
 
 if __name__ == "__main__":
-    train_on_one_and_two(sys.argv[1], Path(sys.argv[2]))
+    train_on_one_and_two(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -45,8 +45,8 @@ def trained(folder):
     return out
 
 
-def test_there_are_three():
-    assert list(EXAMPLES) == ["01", "02", "03"]
+def test_there_are_four():
+    assert list(EXAMPLES) == ["01", "02", "03", "04"]
 
 
 def test_transcribe_writes_the_notes_it_heard_beside_the_recording(run, tmp_path):
@@ -82,6 +82,15 @@ def test_continue_keeps_the_first_bars_and_adds_new_ones(run, trained, tmp_path)
     assert len(said.split()) == 3
 
 
+def test_blend_writes_the_way_between_two_songs(run, folder, tmp_path):
+    songs = [folder / "1.mid", folder / "2.mid"]
+    said = run("04", folder, *songs, "--out", tmp_path / "new", "--preset", "tiny", "--minutes", "0.05")
+    names = ["blend.mid", "composer", *(f"step-{k}.mid" for k in range(1, 6)), "steps.png"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == names
+    assert sorted(said.split()) == sorted(str(tmp_path / "new" / name) for name in names)
+    assert len(read_midi(tmp_path / "new" / "blend.mid"))
+
+
 @pytest.mark.parametrize("number", ["01", "03"])
 def test_without_arguments_they_tell_how_to_call_them(run, number):
     with pytest.raises(SystemExit, match=rf"python examples/{number}_\w+\.py"):
@@ -89,7 +98,8 @@ def test_without_arguments_they_tell_how_to_call_them(run, number):
 
 
 @pytest.mark.parametrize(
-    ("number", "arguments"), [("01", ["none.wav"]), ("02", ["none"]), ("03", ["no-model", "no.mid"])]
+    ("number", "arguments"),
+    [("01", ["none.wav"]), ("02", ["none"]), ("03", ["no-model", "no.mid"]), ("04", ["none", "a", "b"])],
 )
 def test_what_is_not_there_is_said_in_a_line(run, number, arguments):
     with pytest.raises(SystemExit) as ended:

@@ -33,7 +33,7 @@ def steps(network, tokens):
 
 
 @pytest.mark.parametrize("codec", [FramesCodec(), EventsCodec(tracks=3)], ids=["frames", "events"])
-@pytest.mark.parametrize("options", [{}, {"filters": 0}, {"rising": True}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"filters": 0, "heard": 0}, {"rising": True}], ids=str)
 def test_single_steps_equal_the_whole(codec, options):
     table = codec.pitch_table()
     tokens = np.random.default_rng(1).integers(0, table.outputs, (3, 24)).astype(np.int32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from musicgen import CheckpointError, InputError, LSTMComposer
+from musicgen import CheckpointError, InputError, LSTMComposer, VAEComposer
 from musicgen.composers.backend import precision as precisions
 from tests.test_composers import TUNES
 
@@ -74,3 +74,19 @@ def test_a_policy_ends_with_an_error_too():
 def test_unknown_precision_is_refused():
     with pytest.raises(InputError, match="precision must be 'float32' or 'mixed', not 'half'"):
         LSTMComposer(preset="tiny").fit(TUNES, precision="half")
+
+
+@pytest.mark.slow
+def test_a_vae_learns_in_mixed_precision(tmp_path):
+    found = {}
+    for precision in ("float32", "mixed"):
+        composer = VAEComposer(preset="tiny", fragment_bars=2, seed=0)
+        settings = {"validation": TUNES[6:], "epochs": 4, "batch_size": 8, "progress": False}
+        found[precision] = composer.fit(TUNES[:6], **settings, precision=precision).history
+    for name, losses in found["float32"].items():
+        np.testing.assert_allclose(found["mixed"][name], losses, rtol=0.03)
+        assert found["mixed"][name] != losses
+        assert losses[-1] < 0.9 * losses[0]
+    saved = load_file(composer.save(tmp_path / "model") / "model.safetensors")
+    assert {value.dtype for value in saved.values()} == {np.dtype(np.float32)}
+    assert VAEComposer.load(tmp_path / "model").compose(bars=2, seed=3) == composer.compose(bars=2, seed=3)

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from musicgen import CheckpointError, EventsCodec, InputError, LSTMComposer, Timing
+from musicgen import CheckpointError, EventsCodec, InputError, LSTMComposer, Timing, VAEComposer
 from musicgen.cli import main
 from musicgen.composers.learning import warn_of
 from musicgen.datasets import PreparedPieces, prepare
@@ -36,18 +36,27 @@ def killed_after(steps):
     return Kill()
 
 
-def test_a_training_that_goes_on_ends_as_an_undisturbed_one(tmp_path):
+def lstm():
+    return LSTMComposer(preset="tiny", dropout=0.3, seed=0)
+
+
+def vae():
+    return VAEComposer(preset="tiny", fragment_bars=2, seed=0)
+
+
+@pytest.mark.parametrize("made", [lstm, vae])
+def test_a_training_that_goes_on_ends_as_an_undisturbed_one(made, tmp_path):
     settings = {"validation": TUNES[:1], "epochs": 3, "progress": False}
-    whole, parts = (LSTMComposer(preset="tiny", dropout=0.3, seed=0) for _ in range(2))
+    whole, parts = made(), made()
     history = whole.fit(TUNES, **settings).history
     steps = {"checkpoint": tmp_path / "state", "checkpoint_every": 2}
     with pytest.raises(Killed):
         parts.fit(TUNES, **settings, **steps, callbacks=[killed_after(5)])
     with pytest.raises(InputError, match="unfinished training.*resume it"):
-        LSTMComposer(preset="tiny", dropout=0.3, seed=0).fit(TUNES, **settings, **steps)
+        made().fit(TUNES, **settings, **steps)
     with pytest.raises(CheckpointError, match="other data"):
-        LSTMComposer(preset="tiny", dropout=0.3, seed=0).fit(TUNES[1:], **settings, **steps, resume=True)
-    parts = LSTMComposer(preset="tiny", dropout=0.3, seed=0)
+        made().fit(TUNES[1:], **settings, **steps, resume=True)
+    parts = made()
     assert parts.fit(TUNES, **settings, **steps, resume=True).history == history
     for name, value in whole._weights().items():
         np.testing.assert_array_equal(parts._weights()[name], value)
@@ -125,11 +134,12 @@ def test_the_command_names_the_pieces_that_it_leaves_out(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_the_command_goes_on_after_it_was_killed(tmp_path):
+@pytest.mark.parametrize("family", [["lstm"], ["vae", "--fragment-bars", "2"]], ids=["lstm", "vae"])
+def test_the_command_goes_on_after_it_was_killed(family, tmp_path):
     for number, tune in enumerate(TUNES):
         (tmp_path / "data").mkdir(exist_ok=True)
         tune.save(tmp_path / "data" / f"{number}.mid")
-    command = [sys.executable, "-m", "musicgen", "train", "lstm", tmp_path / "data", "--preset", "tiny"]
+    command = [sys.executable, "-m", "musicgen", "train", *family, tmp_path / "data", "--preset", "tiny"]
     command += ["--epochs", "30", "--held-out", "0.25", "--checkpoint-every", "3"]
     assert subprocess.run([*command, "--out", tmp_path / "whole"], capture_output=True).returncode == 0
     kills = 0

@@ -72,7 +72,10 @@ class LatentNetwork(keras.Model):
         self.segment_steps = bar_steps if self.by_bar else self.beat_steps
         self.segments = self.steps // self.segment_steps
         self._make_layers(embedding, encoder_units, dropout, seed)
-        self.trained = self.add_weight(shape=(), initializer="zeros", trainable=False, name="trained_steps")
+        # In few bits it could not count on.
+        self.trained = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, autocast=False, name="trained_steps"
+        )
         self(np.zeros((1, self.steps, lines), np.int32))
 
     def _make_layers(self, embedding, encoder_units, dropout, seed):
@@ -138,7 +141,8 @@ class LatentNetwork(keras.Model):
         if not self.hierarchical:
             found = ops.concatenate([found[:, -1:], found[:, :1]], axis=1)
         found = ops.reshape(found, (shape[0], found.shape[1] * found.shape[2]))
-        return self.mean(found), ops.clip(self.log_variance(found), *LOG_VARIANCES)
+        mean, log_variance = (ops.cast(layer(found), "float32") for layer in (self.mean, self.log_variance))
+        return mean, ops.clip(log_variance, *LOG_VARIANCES)
 
     def _embedded(self, table, codes, size):
         """Embeddings of the lines of each step, side by side: (batch, steps, features)."""
@@ -182,7 +186,7 @@ class LatentNetwork(keras.Model):
         said = self._chained(self.chain(ops.concatenate([hidden, context], axis=-1)))
         if self.lines > 1:
             written = self._chained(self.written(codes + CODES * ops.arange(self.lines, dtype="int32")))
-            earlier = ops.convert_to_tensor(np.tri(self.lines, k=-1, dtype=np.float32).T[:, :, None])
+            earlier = ops.cast(np.tri(self.lines, k=-1, dtype=np.float32).T[:, :, None], written.dtype)
             said = said + ops.sum(written * earlier, axis=2)  # line by line that is written, lines that it tells
         return self._scores(said)
 

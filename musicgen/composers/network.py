@@ -16,7 +16,6 @@ from .backend import scan
 from .recurrent import LSTMLayer, lstm_gates
 
 EMBEDDING_SPREAD = 0.3
-HEARD = 12  # semitones around the last pitch in which the network is given the pitches before
 GROUPS = 3  # in the memory: the open one, the one before, the one before that
 ROWS = GROUPS + 1  # and the last pitch of the track
 
@@ -107,6 +106,8 @@ class RecurrentNetwork(keras.Model):
         Share of the recurrent weights dropped while training.
     locked : bool
         Whether dropout drops the same features at every step of a window (Gal and Ghahramani 2016).
+    heard : int
+        Semitones around the last pitch in which the network is given the pitches before; 0 leaves them out.
     reach : int
         Largest interval, in semitones, that the head over intervals sees.
     filters : int
@@ -128,13 +129,20 @@ class RecurrentNetwork(keras.Model):
         input_dropout=0.0,
         weight_dropout=0.0,
         locked=False,
+        heard=12,
         reach=24,
         filters=48,
         rising=False,
         seed=0,
     ):
         super().__init__(name="recurrent_network")
-        self.memory, self.units, self.filters, self.rising = PitchMemory(table), units, filters, rising
+        self.memory, self.units, self.heard, self.filters, self.rising = (
+            PitchMemory(table),
+            units,
+            heard,
+            filters,
+            rising,
+        )
         self.outputs, self.pitches = table.outputs, self.memory.pitches
         self._behind = table.outputs - self.memory.first - self.memory.pitches  # tokens after the pitches
         spread = keras.initializers.RandomNormal(stddev=EMBEDDING_SPREAD, seed=seed)
@@ -159,7 +167,7 @@ class RecurrentNetwork(keras.Model):
         """Scores of the next token: float32, (batch, time, outputs), for tokens (batch, time)."""
         rows = self.memory.over(tokens)
         keep = ops.cast(tokens != self.memory.start, "float32")  # a piece begins with nothing remembered
-        signal = _given(self.embedding(tokens), rows)
+        signal = _given(self.embedding(tokens), rows, self.heard)
         outputs = []
         for dropout, lstm in zip(self.dropouts, [None, *self.lstms], strict=True):
             signal = dropout(signal if lstm is None else lstm(signal, keep, training=training), training=training)
@@ -247,8 +255,9 @@ class RecurrentNetwork(keras.Model):
         memory, sums, states = carry
         memory, sums = self.memory.advance(memory, tokens), self._summed(weights, sums, tokens)
         rows = self.memory.rows(memory)
-        around = ops.matmul(_around_last(rows), weights["around"])
-        given = ops.take(weights["embedded"], tokens, axis=0) + sums[:, 0] + sums[:, 3] + around
+        given = ops.take(weights["embedded"], tokens, axis=0) + sums[:, 0] + sums[:, 3]
+        if self.heard:
+            given = given + ops.matmul(_around_last(rows, self.heard), weights["around"])
         gates, logits, interest = ops.split(given, [4 * self.units, 4 * self.units + self.outputs], axis=-1)
         keep = _column(ops.cast(tokens != self.memory.start, "float32"), 1)
         after = []
@@ -293,17 +302,17 @@ class RecurrentNetwork(keras.Model):
         return ops.pad(values, [(0, 0)] * (len(values.shape) - 1) + [(self.memory.first, self._behind)])
 
 
-def _given(embedded, rows):
+def _given(embedded, rows, heard):
     """Input of the first layer: embedding, groups by pitch, groups around the last pitch; leading axes are kept."""
     groups = ops.reshape(rows[..., :-1, :], (*ops.shape(rows)[:-2], GROUPS * rows.shape[-1]))
-    return ops.concatenate([embedded, groups, _around_last(rows)], axis=-1)
+    return ops.concatenate([embedded, groups, *([_around_last(rows, heard)] if heard else [])], axis=-1)
 
 
-def _around_last(rows):
-    """The groups around the last pitch of the track: (..., GROUPS * (2 * HEARD + 1)); rows: (..., ROWS, pitches)."""
+def _around_last(rows, heard):
+    """The groups around the last pitch of the track: (..., GROUPS * (2 * heard + 1)); rows: (..., ROWS, pitches)."""
     groups, last = rows[..., :-1, :], rows[..., -1, :]
-    lead, width = ops.shape(rows)[:-2], 2 * HEARD + 1
-    padded = ops.pad(groups, [(0, 0)] * (len(groups.shape) - 1) + [(HEARD, HEARD)])
+    lead, width = ops.shape(rows)[:-2], 2 * heard + 1
+    padded = ops.pad(groups, [(0, 0)] * (len(groups.shape) - 1) + [(heard, heard)])
     places = ops.cast(ops.argmax(last, axis=-1), "int32")[..., None, None] + ops.arange(width, dtype="int32")
     around = ops.take_along_axis(padded, ops.broadcast_to(places, (*lead, GROUPS, width)), axis=-1)
     return ops.reshape(around, (*lead, GROUPS * width))

@@ -2,18 +2,23 @@
 
 import json
 import warnings
-from collections import Counter
 
 import numpy as np
 
 from ..codecs import MelodyCodec, PianorollCodec
-from ..codecs.grid import bar_steps
-from ..codecs.melody import REST
 from ..datasets.prepared import PreparedPieces
 from ..errors import InputError
 from .attributes import ATTRIBUTES
 from .base import whole_number
 from .drawing import SamplingControls
+from .fragment_data import (
+    checked_meter,
+    codec_for_fragments,
+    commonest_meter,
+    genre_of,
+    median_tempi,
+    without_empty_bars,
+)
 from .fragments import REPEATED, TIED, FragmentBatches, Fragments, lines_for
 from .latent import LatentNetwork, divergences
 from .latent_space import ACTIVE, LatentSpace, steepest
@@ -128,7 +133,7 @@ class VAEComposer(Mixing, NetworkComposer):
             raise InputError(f"codec must be a MelodyCodec or a PianorollCodec, not {type(codec).__name__}")
         self.preset, self.codec, self.seed = preset, codec, whole_number("seed", seed, 0)
         self.fragment_bars, self.hierarchical = whole_number("fragment_bars", fragment_bars, 1), bool(hierarchical)
-        self.meter, self.genres = None if meter is None else _checked_meter(meter), tuple(map(str, genres))
+        self.meter, self.genres = None if meter is None else checked_meter(meter), tuple(map(str, genres))
         self.lines = None if lines is None else tuple(lines)
         for name, value in sizes.items():
             setattr(self, name, value)
@@ -241,7 +246,7 @@ class VAEComposer(Mixing, NetworkComposer):
     def _arrays(self, pieces, held_out=None, argument="sequences"):
         """Pieces that the codec holds, and their arrays; the codec is chosen where there is none."""
         if self.codec is None:
-            self.codec = _codec_for(pieces, held_out)
+            self.codec = codec_for_fragments(pieces, held_out)
         pieces, arrays, refused = encoded(pieces, self.codec, type(self.codec), argument)
         self.refused += tuple(refused)
         return pieces, arrays
@@ -249,16 +254,16 @@ class VAEComposer(Mixing, NetworkComposer):
     def _fragments_of(self, pieces, arrays, argument="sequences"):
         """Tokens, ties and genres (indices, -1 for none) of all fragments of the pieces."""
         timings = list(pieces.timings()) if isinstance(pieces, PreparedPieces) else [p.timing for p in pieces]
-        genres = [_genre(pieces, index) for index in range(len(pieces))]
+        genres = [genre_of(pieces, index) for index in range(len(pieces))]
         if argument == "sequences":
             self.genres = self.genres or tuple(sorted(set(genres) - {""}))
             self.lines = self.lines or lines_for(self.codec, arrays)
-            self.meter = self.meter or _commonest_meter(timings, [len(array) for array in arrays], self.codec)
+            self.meter = self.meter or commonest_meter(timings, [len(array) for array in arrays], self.codec)
         self._cutter = self._make_cutter()
         found, ties, labels, left_out = [], [], [], 0
         for array, timing, genre in zip(arrays, timings, genres, strict=True):
             tokens, tied, over = self._cutter.cut(array, timing)
-            filled = _filled(tokens, self._cutter.bar_steps)
+            filled = without_empty_bars(tokens, self._cutter.bar_steps)
             found.append(tokens[filled])
             ties.append(tied[filled])
             labels += [self.genres.index(genre) if genre in self.genres else -1] * int(filled.sum())
@@ -293,7 +298,7 @@ class VAEComposer(Mixing, NetworkComposer):
             "active_units": active,
             "ties": round(float(tied / max(tied + repeated, 1)), 4),
         }
-        self.provenance["tempo"] = _tempi(pieces, self.genres)
+        self.provenance["tempo"] = median_tempi(pieces, self.genres)
         if nats / np.log(2) < LITTLE or not active:
             message = (
                 f"the latent is ignored: it holds {nats / np.log(2):.2f} bits per fragment in {active} active units; "
@@ -340,66 +345,3 @@ class VAEComposer(Mixing, NetworkComposer):
     def _drawing(self, options):
         names = ("temperature", "top_k", "top_p", "min_p")
         return SamplingControls(**{name: options[name] for name in names})
-
-
-def _codec_for(pieces, held_out):
-    prepared = [part.codec for part in (pieces, held_out) if isinstance(part, PreparedPieces)]
-    if prepared:
-        if not isinstance(prepared[0], MelodyCodec | PianorollCodec):
-            raise InputError(
-                f"was prepared with the codec {prepared[0].name!r}, this composer learns from melody or pianoroll",
-                path=next(part.path for part in (pieces, held_out) if isinstance(part, PreparedPieces)),
-                remedy="prepare the data with: --codec melody",
-            )
-        return prepared[0]
-    melody = MelodyCodec()
-    held = sum(_holds(melody, piece) for piece in pieces)
-    if 2 * held > len(pieces):
-        return melody
-    tracks = max((piece.tracks for piece in pieces), key=len)
-    return PianorollCodec(tracks=tracks)
-
-
-def _holds(codec, piece):
-    try:
-        codec.encode(piece)
-    except InputError:
-        return False
-    return True
-
-
-def _genre(pieces, index):
-    return pieces.genre(index) if isinstance(pieces, PreparedPieces) else pieces[index].meta.get("genre", "")
-
-
-def _commonest_meter(timings, lengths, codec):
-    """The meter with most bars, as "4/4"."""
-    bars = Counter()
-    for timing, length in zip(timings, lengths, strict=True):
-        bars.update(bar_steps(timing, codec.resolution, length)[1])
-    fitting = {meter: n for meter, n in bars.items() if (4 * codec.resolution * meter[0]) % meter[1] == 0}
-    if not fitting:
-        raise InputError("no bar of the pieces fits the codec's grid", remedy="give the codec another resolution")
-    best = max(fitting, key=lambda meter: (fitting[meter], meter))
-    return f"{best[0]}/{best[1]}"
-
-
-def _filled(tokens, bar_steps):
-    """Fragments without an empty bar: bool, (n,)."""
-    sounds = (tokens != REST).any(axis=2)
-    return sounds.reshape(len(tokens), tokens.shape[1] // bar_steps, bar_steps).any(axis=2).all(axis=1)
-
-
-def _tempi(pieces, genres):
-    """Median tempo, in beats per minute, of all pieces ("") and of each genre."""
-    timings = list(pieces.timings()) if isinstance(pieces, PreparedPieces) else [piece.timing for piece in pieces]
-    tempi, labels = np.array([t.bpm for t in timings]), np.array([_genre(pieces, i) for i in range(len(pieces))])
-    found = {"": tempi} | {genre: tempi[labels == genre] for genre in genres}
-    return {genre: round(float(np.median(some)), 2) for genre, some in found.items() if len(some)}
-
-
-def _checked_meter(meter):
-    numerator, _, denominator = str(meter).partition("/")
-    if not (numerator.isdecimal() and denominator.isdecimal() and int(numerator) and int(denominator)):
-        raise InputError(f"meter {meter!r} is none", remedy="such as '4/4' or '6/8'")
-    return f"{int(numerator)}/{int(denominator)}"
