@@ -21,6 +21,7 @@ from musicgen.metrics import (
 from musicgen.notes import NoteSequence, Track
 from musicgen.timing import Meter, Timing
 
+SIN, COS = (lambda degrees, f=f: f(math.radians(degrees)) for f in (math.sin, math.cos))
 PIANO_AND_DRUMS = (Track("piano", 0), Track("bass", 32), Track("drums", 0, True))
 
 
@@ -55,6 +56,10 @@ def test_every_measure_by_hand(piece):
         "longest_repeat": 3,
         "empty_bar_share": 0.0,
         "in_key_share": 2.5 / 2.98,  # C and D; no scale holds C sharp too
+        "qualified_note_share": 1.0,
+        "polyphonic_share": 0.0,
+        "pitch_classes_per_bar": 3 / 4,
+        "tonal_distance": math.nan,  # the two tracks never sound in one beat
         "mean_note_s": 2.98 / 5,
         "median_note_s": 0.5,
         "mean_note_quarters": (2 + 1 + 1 + 0.96 + 0.5) / 5,
@@ -62,8 +67,26 @@ def test_every_measure_by_hand(piece):
         "off_grid_share": 1 / 6,
         "mean_velocity": (100 + 4 * 60 + 20) / 6,
     }
-    assert describe(piece) == pytest.approx(expected)
+    assert describe(piece) == pytest.approx(expected, nan_ok=True)
     assert list(expected) == list(MEASURES)
+
+
+def test_measures_of_voices_by_hand():
+    notes = [
+        (0.0, 1.5, 60, 80, 0),  # C, 3 quarters
+        (0.5, 1.0, 60, 80, 1),  # the same C, in the other track
+        (0.5, 0.75, 64, 80, 1),  # E, 0.5 quarters
+        (0.5, 0.55, 67, 80, 0),  # G, 0.1 quarters: a fragment
+        (2.5, 3.0, 67, 80, 0),  # G, in the second bar
+    ]
+    values = describe(NoteSequence(notes, (Track(), Track()), duration=4.0))
+    assert values["qualified_note_share"] == pytest.approx(4 / 5)
+    assert values["polyphonic_share"] == pytest.approx(0.1 / 8), "three pitches sound while G does, not three notes"
+    assert values["pitch_classes_per_bar"] == (3 + 1) / 2
+    circles = lambda p: [r * f(a * p) for a, r in zip((210, 270, 120), (1, 1, 0.5), strict=True) for f in (SIN, COS)]  # noqa: E731
+    c, e, g = (np.array(circles(pitch)) for pitch in (0, 4, 7))
+    first, second = (c + 0.1 * g) / 1.1, (c + 0.5 * e) / 1.5  # in the second beat, the only one in which both sound
+    assert values["tonal_distance"] == pytest.approx(np.linalg.norm(first - second))
 
 
 def test_empty_bars_are_counted_not_full_ones():
@@ -118,6 +141,7 @@ def test_off_grid_share_follows_tolerance_and_resolution():
 def test_a_piece_without_notes_has_no_made_up_numbers():
     values = describe(NoteSequence(duration=4.0))
     zero = {"notes", "notes_per_second", "notes_per_quarter", "pitches", "longest_repeat"}
+    zero |= {"polyphonic_share", "pitch_classes_per_bar"}
     assert all(values[name] == 0 for name in zero)
     assert (values["duration"], values["empty_bar_share"]) == (4.0, 1.0)
     assert all(math.isnan(values[name]) for name in set(values) - zero - {"duration", "empty_bar_share"})

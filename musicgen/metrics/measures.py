@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..notes import NoteSequence
+from .harmony import spans, tonal_distance
 
 #: What rounding to MIDI ticks may move a time, in quarter notes (2.5 ms at 120 qpm) and likewise in grid steps.
 SLACK = 5e-3
@@ -193,6 +194,35 @@ def _off_grid_share(facts):
     return _or_nan(np.mean, distance > facts.tolerance + 1e-9)
 
 
+def _polyphonic_share(facts):
+    """Share of the piece's quarters in which more than two pitches sound."""
+    to_quarters = facts.timing.seconds_to_quarters
+    notes = facts.pitched[np.lexsort((facts.pitched["start"], facts.pitched["pitch"]))]
+    pitch, start, end = notes["pitch"].astype(np.int64), to_quarters(notes["start"]), to_quarters(notes["end"])
+    if len(notes):  # of notes of one pitch that overlap, what the earlier ones leave over
+        reach = pitch * (end.max() + 1)  # keeps the pitches apart
+        latest = np.maximum.accumulate(np.concatenate([[-np.inf], reach + end]))[:-1] - reach
+        start = np.minimum(np.maximum(start, latest), end)
+    times = np.concatenate([start, end])
+    order = np.argsort(times, kind="stable")
+    sounding = np.cumsum(np.repeat([1, -1], len(notes))[order])[:-1]
+    return _ratio(np.diff(times[order])[sounding > 2].sum(), facts.quarters)
+
+
+def _pitch_classes_per_bar(facts):
+    bars = facts.timing.bars(facts.duration)
+    edges = np.append(bars, np.inf)
+    start = facts.timing.seconds_to_quarters(facts.pitched["start"]) + SLACK
+    end = facts.timing.seconds_to_quarters(facts.pitched["end"]) - SLACK
+    row, bar, _ = spans(edges, start, np.maximum(start, end))
+    return len(np.unique(bar * 12 + facts.pitches[row] % 12)) / len(bars)
+
+
+def _tonal_distance(facts):
+    tracks = [facts.pitched[facts.pitched["track"] == track] for track in np.unique(facts.pitched["track"])]
+    return tonal_distance(tracks, facts.timing, facts.duration)
+
+
 class Measure(NamedTuple):
     """A measure: its `unit`, the `low` and `high` end of its range, its `definition`, and the function `of` it."""
 
@@ -262,6 +292,38 @@ MEASURES = {
         "scales hold the same notes, so that 12 sets decide (scale consistency in Mogren, C-RNN-GAN, 2016, there "
         "by notes). Seven of twelve pitch classes are in a scale: evenly spread pitches have 7/12.",
         _in_key_share,
+    ),
+    "qualified_note_share": Measure(
+        "share",
+        0,
+        1,
+        "Share of the pitched notes that last at least 1/8 of a quarter note (qualified notes, QN, in Dong et al., "
+        "MuseGAN, AAAI 2018): low where notes are torn to fragments.",
+        lambda f: _or_nan(np.mean, f.quarters_held >= 1 / 8 - 1e-6),
+    ),
+    "polyphonic_share": Measure(
+        "share",
+        0,
+        1,
+        "Share of the time, in quarter notes, in which more than two pitches sound (polyphonicity, PP, in Dong and "
+        "Yang, Convolutional Generative Adversarial Networks with Binary Neurons, ISMIR 2018, there by steps).",
+        _polyphonic_share,
+    ),
+    "pitch_classes_per_bar": Measure(
+        "pitch classes",
+        0,
+        12,
+        "Number of pitch classes that sound in a bar, mean over all bars (used pitch classes, UPC, in Dong et al., "
+        "MuseGAN, there by track, here of all tracks together).",
+        _pitch_classes_per_bar,
+    ),
+    "tonal_distance": Measure(
+        "",
+        0,
+        3,
+        "Distance of two tracks in tonal space, mean over all pairs of pitched tracks and the beats in which both "
+        "sound (TD in Dong et al., MuseGAN; the space is that of Harte et al. 2006).",
+        _tonal_distance,
     ),
     "mean_note_s": Measure("s", 0, np.inf, "Mean note length.", lambda f: _or_nan(np.mean, f.seconds_held)),
     "median_note_s": Measure("s", 0, np.inf, "Median note length.", lambda f: _or_nan(np.median, f.seconds_held)),
