@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from musicgen import NoteSequence, Timing, Track
-from musicgen.notebook import piece_html, summary
+from musicgen import InputError, NoteSequence, Timing, Track
+from musicgen.notebook import LatentMapView, piece_html, show_latent_map, summary
+from musicgen.plots import LatentMap
 
 BAND = NoteSequence(
     [(0.0, 0.5, 60, 127, 0), (0.5, 2.0, 67, 50, 0), (1.0, 1.5, 43, 64, 1), (0.0, 0.1, 36, 90, 2)],
@@ -215,3 +216,44 @@ def test_a_browser_shows_and_plays_it(tmp_path):
         wanted = np.array([int(ink[i : i + 2], 16) for i in (1, 3, 5)])
         assert np.sum(np.abs(pixels - wanted).sum(axis=2) < 30) > 500  # letters and axes in the page's own ink
         assert np.sum(np.abs(pixels - [0x44, 0x77, 0xAA]).sum(axis=2) < 12) > 200  # the first track's notes
+
+
+def test_a_map_of_a_latent_space_shows_every_piece_with_its_notes():
+    pieces = tuple(
+        NoteSequence([(0.0, 0.5, 60, 80, 0), (0.5, 1.0, 72, 80, 0)], meta={"title": f"<{name}>", "genre": genre})
+        for name, genre in (("a", "jazz"), ("b", ""), ("c", "jazz & blues"))
+    )
+    found = LatentMap(np.array([[0.0, 0.0], [1.0, 2.0], [2.0, 1.0]]), (0.5, 0.25), pieces, (("x", "too short"),))
+    html = LatentMapView(found)._repr_html_()
+    parsed = ElementTree.fromstring(html)
+    groups = [group for group in parsed.iter("{http://www.w3.org/2000/svg}g") if group.get("class") == "piece"]
+    assert [group.get("aria-label").split(":")[0] for group in groups] == ["<a>", "<b>", "<c>"]
+    assert all(group.get("tabindex") == "0" for group in groups)
+    places = [group.find("{*}circle") for group in groups]
+    assert float(places[0].get("cx")) < float(places[1].get("cx")) < float(places[2].get("cx"))
+    assert float(places[0].get("cy")) > float(places[2].get("cy")) > float(places[1].get("cy")), "upwards is more"
+    assert all(group.find("{*}g/{*}path").get("d").count("h") == 2 for group in groups)
+    assert "50 % and 25 %" in html
+    assert "1 could not be encoded" in html
+    assert "jazz &amp; blues" in html
+    assert "<script" not in html
+
+
+def test_a_map_finds_the_main_directions():
+    class Composer:
+        def fragments(self, piece):
+            if len(piece) == 1:
+                raise InputError("too short")
+            return [piece, piece]
+
+        def encode(self, fragments):
+            pitches = [float(piece.notes["pitch"][0]) for piece in fragments]
+            return np.array([[pitch, 0.0, -pitch] for pitch in pitches])
+
+    pieces = [NoteSequence([(0.0, 1.0, pitch, 80, 0), (1.0, 2.0, 50, 80, 0)]) for pitch in (60, 62, 70)]
+    view = show_latent_map(Composer(), [*pieces, NoteSequence([(0.0, 1.0, 60, 80, 0)])])
+    np.testing.assert_allclose(np.abs(np.diff(view.map.points[:, 0])), [2 * 2**0.5, 8 * 2**0.5])
+    np.testing.assert_allclose(view.map.explained, (1, 0), atol=1e-9)
+    assert view.map.refused == (("piece 4", "too short"),)
+    with pytest.raises(InputError, match="at least 3 pieces.*not 2"):
+        show_latent_map(Composer(), pieces[:2])

@@ -99,13 +99,13 @@ def _roll(piece, title):
     if len(notes):
         low, high = int(notes["pitch"].min()) - 1, int(notes["pitch"].max()) + 1
         seconds, height = float(notes["end"].max()), (_HEIGHT - 2 * _TOP) / max(high - low + 1, 13)
+        lines = {}
         for start, end, pitch, _, track in notes.tolist():
             left, width = _MAP + _GAP + _PANEL * start / seconds, max(_PANEL * (end - start) / seconds - 0.5, 0.5)
-            top = _TOP + (high - pitch) * height
-            parts.append(
-                f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{max(height - 0.5, 0.5):.1f}" '
-                f'fill="{COLOURS[track % len(COLOURS)]}"/>'
-            )
+            lines.setdefault(track, []).append(f"M{left:.1f} {_TOP + (high - pitch + 0.5) * height:.1f}h{width:.1f}")
+        for track, strokes in lines.items():
+            style = f'stroke="{COLOURS[track % len(COLOURS)]}" stroke-width="{max(height - 0.5, 0.5):.1f}"'
+            parts.append(f'<path d="{"".join(strokes)}" {style}/>')
     return f'<g class="roll">{"".join(parts)}</g>'
 
 
