@@ -17,6 +17,7 @@ from musicgen.composers.fragments import TRANSPOSITIONS, moved
 from musicgen.composers.latent import divergences
 from musicgen.composers.latent_space import spherical
 from musicgen.composers.mixing import DRAWING
+from musicgen.composers.walks import in_key
 from musicgen.metrics import compare_with, describe
 
 SAMPLED = SamplingControls(temperature=1.0)
@@ -125,6 +126,11 @@ def interpolation(composer, first, last, training):
         "cost": cost_of(model, steps[:, STEPS // 2]) / cost,
         "naive": cost_of(model, np.where(coins, first, last)) / cost,
     }
+
+
+def in_one_key(first, last):
+    """The last fragments, each moved into the key of the first one of its pair."""
+    return np.stack([in_key(np.stack(pair))[0][1] for pair in zip(first, last, strict=True)])
 
 
 def language_model(training):

@@ -131,20 +131,18 @@ def add_folk(results, args):
 
 
 def add_ways(results, composer, tokens, learnt, args):
-    """Interpolation between pairs of held-out fragments."""
+    """Interpolation between pairs of held-out fragments: as they are, and in one key, as `interpolate` does it."""
     count = min(number("pairs", args), len(tokens) // 2)
-    found = judged.interpolation(composer, tokens[:count], tokens[count : 2 * count], learnt)
-    results.add(
-        f"folk: interpolation, {found['pairs']:,} pairs, Spearman's ρ of step and distance to A",
-        found["spearman"],
-        "",
-        goal=0.95,
-        direction="max",
-    )
-    for step, distance in enumerate(found["distances"], start=1):
-        results.add(f"folk: interpolation, distance to A, step {step} of {judged.STEPS}", distance, "share of steps")
-    what = "folk: interpolation, n-gram cost of midpoints over ends"
-    results.add(what, found["cost"], "×", reference=found["naive"], goal=1.1)
+    first, last = tokens[:count], tokens[count : 2 * count]
+    for name, end in (("interpolation", last), ("interpolation in one key", judged.in_one_key(first, last))):
+        found = judged.interpolation(composer, first, end, learnt)
+        what = f"folk: {name}, {found['pairs']:,} pairs, Spearman's ρ of step and distance to A"
+        results.add(what, found["spearman"], "", goal=0.95, direction="max")
+        what = f"folk: {name}, n-gram cost of midpoints over ends"
+        results.add(what, found["cost"], "×", reference=found["naive"], goal=1.1)
+        for step, distance in enumerate(found["distances"], start=1):
+            what = f"folk: {name}, distance to A, step {step} of {judged.STEPS}"
+            results.add(what, distance, "share of steps", direction="max")
 
 
 def add_attributes(results, composer, tokens):
