@@ -1,0 +1,88 @@
+"""The GAN's networks: gradients, binary rolls, and a contest that learns."""
+
+import numpy as np
+import pytest
+
+from musicgen.composers.backend import keras, to_numpy
+from musicgen.composers.backend.gradients import compile_descent, gradient_of
+from musicgen.composers.contest import Contest, Critic, Generator, binary
+
+ops = keras.ops
+pytestmark = pytest.mark.filterwarnings("ignore")
+SHAPE = {"bars": 2, "bar_steps": 16, "lines": 2, "keys": 5}
+
+
+def test_gradients_of_inputs_by_hand():
+    values = np.array([[1.0, -2.0], [0.5, 3.0]], np.float32)
+    found = gradient_of(lambda x: ops.sum(x**3, axis=1), ops.convert_to_tensor(values))
+    np.testing.assert_allclose(to_numpy(found), 3 * values**2, rtol=1e-6)
+
+
+def test_a_step_moves_its_variables_alone_and_sees_gradients_of_gradients():
+    learns, fixed = keras.Variable([2.0, 1.0]), keras.Variable([3.0, 1.0])
+    optimizer = keras.optimizers.SGD(0.01)
+    optimizer.build([learns])
+
+    def loss(x):
+        slope = gradient_of(lambda x: ops.sum(learns * fixed * x**2, axis=-1), x)  # 2 l f x
+        return ops.sum(slope**2), {"slope": slope}
+
+    step = compile_descent(loss, [learns], optimizer, [fixed])
+    x = np.array([1.0, 2.0], np.float32)
+    value, told = step(x)
+    np.testing.assert_allclose(to_numpy(told["slope"]), [12, 4])
+    assert float(value) == 12**2 + 4**2
+    np.testing.assert_allclose(to_numpy(learns.value), [2 - 0.01 * 8 * 2 * 9, 1 - 0.01 * 8 * 4], rtol=1e-6)
+    fixed.assign([1.0, 1.0])
+    learns.assign([1.0, 1.0])
+    assert float(step(x)[0]) == 2**2 + 4**2, "what changes outside is seen"
+
+
+def test_binary_rolls_by_hand():
+    pitches = np.full((1, 4, 1, 3), -4.0, np.float32)  # two pitches and silence
+    for step, chosen in enumerate([0, 0, 1, 2]):
+        pitches[0, step, 0, chosen] = 4.0
+    onsets = np.array([-1, 1, -1, 1], np.float32).reshape(1, 4, 1)
+    roll = to_numpy(binary(pitches, onsets, np.full((1, 4, 1), 0.99, np.float32), "straight-through"))[0, :, 0]
+    np.testing.assert_allclose(roll[:, :3], np.eye(3)[[0, 0, 1, 2]], atol=1e-6)
+    np.testing.assert_allclose(roll[:, 3], [1, 1, 1, 0], atol=1e-6)  # begins, again, another pitch; silence has none
+    drawn = to_numpy(binary(pitches, onsets, np.full((1, 4, 1), 0.99, np.float32), "stochastic"))[0, :, 0, 3]
+    np.testing.assert_allclose(drawn, [1, 0, 1, 0], atol=1e-6)
+    soft = to_numpy(binary(pitches, onsets, np.zeros((1, 4, 1), np.float32), "threshold"))[0, :, 0]
+    assert 0.5 < soft[1, 3] < 1
+
+
+@pytest.fixture
+def contest():
+    generator = Generator(**SHAPE, genres=2, noise=8, units=16, blocks=1, seed=0)
+    critic = Critic(**SHAPE, genres=2, units=16, blocks=1, seed=1)
+    contest = Contest(generator, critic, penalty=0.1, neurons="straight-through")
+    contest.prepare(2e-3)
+    return contest
+
+
+def test_a_contest_learns_what_the_data_have(contest):
+    """One line always holds pitch 1, the other is silent but for a note in the genre's own bar."""
+    random, shape = np.random.default_rng(0), (16, 32, 2)
+    labels = np.eye(2, dtype=np.float32)[np.arange(16) % 2]
+    pitches, onsets = np.full(shape, 5, np.int32), np.zeros(shape, np.float32)
+    pitches[:, :, 0], onsets[:, 0, 0] = 1, 1
+    for row in range(16):
+        first = 16 * (row % 2)
+        pitches[row, first : first + 16, 1], onsets[row, first, 1] = 3, 1
+
+    def wrong():
+        scores = contest.generator(random.standard_normal((16, 8)).astype(np.float32), labels)
+        return np.mean(to_numpy(scores[0]).argmax(axis=-1) != pitches)
+
+    before = wrong()
+    for _ in range(150):
+        latents, uniform = random.standard_normal((16, 8), np.float32), random.random(shape, np.float32)
+        told = contest.train_on_batch(pitches, onsets, labels, latents, uniform)
+    assert set(told) == {"loss", "critic", "penalty", "lead", "generator"}
+    assert before > 0.5
+    assert wrong() < 0.2
+    live = [to_numpy(variable.value) for variable in contest.generator.trainable_variables]
+    contest.finish()
+    after = [to_numpy(variable.value) for variable in contest.generator.trainable_variables]
+    assert any((old != new).any() for old, new in zip(live, after, strict=True))
