@@ -7,9 +7,9 @@ from test_composers import TUNES
 from musicgen import InputError, MelodyCodec, NoteSequence, PianorollCodec, Timing, Track, VAEComposer, monophonic
 from musicgen.codecs.lines import array_of, codes_of, lines_of
 from musicgen.composers.attributes import ATTRIBUTES
-from musicgen.composers.fragments import NEW, REPEATED, TIED, FragmentBatches, Fragments
+from musicgen.composers.fragments import NEW, REPEATED, TIED, FragmentBatches, Fragments, moved
 from musicgen.composers.latent_space import LatentSpace, spherical, steepest
-from musicgen.composers.walks import in_key
+from musicgen.composers.walks import _steps_between, _Way, in_key, in_register, in_scale
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HOLD, REST = 128, 129
@@ -111,6 +111,26 @@ def test_fragments_are_moved_into_a_key():
     assert key == "C major"
     np.testing.assert_array_equal(tokens[1], tokens[0])
     assert in_key(scale, "D major")[0][0, 0, 0] == 62
+
+
+def test_fragments_are_moved_into_a_register():
+    scale = np.array([60, 62, HOLD, REST], np.uint8)[None, :, None]
+    moved_there = in_register(np.concatenate([scale, moved(scale, 20), np.full_like(scale, REST)]))
+    assert moved_there[:, 0, 0].tolist() == [60, 56, REST]
+    assert in_register(scale, 75.0)[0, 0, 0] == 72
+
+
+def test_of_several_fragments_the_one_is_taken_that_fits():
+    silent = np.full((1, 4, 1), REST, np.uint8)
+    fragment = lambda *pitches: np.array(pitches, np.uint8)[:, None]  # noqa: E731
+    way = _Way(np.random.default_rng(0), 3, None, "C major", None)
+    assert way.candidates(0.5).shape == (4, 3)
+    way.take(np.stack([fragment(60, 61, 62, 63), fragment(60, 62, 64, 60), silent[0], fragment(61, 62, 63, 64)]))
+    assert way.taken[0].ravel().tolist() == [60, 62, 64, 60]
+    np.testing.assert_array_equal(way.last, way.points[1])
+    after = np.stack([fragment(REST, 67, 65, 62), fragment(HOLD, HOLD, 58, 67), silent[0]])
+    assert _steps_between(fragment(50, 60, HOLD, REST), after).tolist() == [7, 2, 0]
+    assert in_scale(fragment(57, 68, 70, 60)[None], "A minor") == 0.75
 
 
 def test_latents_and_back(composer):
