@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from musicgen.codecs.melody import REST
+from musicgen.composers.backend import to_numpy
 from musicgen.composers.fragments import FragmentBatches
 from musicgen.composers.latent import LatentNetwork
 from musicgen.composers.training import Training
@@ -17,7 +18,7 @@ BATCH = 64
 WARMUP, LEARNING_RATE, EPOCHS = 2000, 2e-3, 200
 
 
-def frames_bound(rolls, *, minutes, seed=0, samples=SAMPLES):
+def frames_bound(rolls, *, minutes, seed=0, samples=SAMPLES, path=None):
     """Nats per step of test rolls, at most: the importance-weighted bound (Burda et al. 2016).
 
     A step is written as its pitches in ascending order, one per line, rests behind; every step of every piece is
@@ -32,6 +33,8 @@ def frames_bound(rolls, *, minutes, seed=0, samples=SAMPLES):
     seed : int
     samples : int
         Latents drawn per fragment.
+    path : Path, optional
+        File of the trained weights: read if it is there, else written.
 
     Returns
     -------
@@ -42,6 +45,19 @@ def frames_bound(rolls, *, minutes, seed=0, samples=SAMPLES):
     network = LatentNetwork(
         bars=BARS, bar_steps=BAR_STEPS, lines=lines, dropout=0.2, beta=1.0, warmup=WARMUP, seed=seed, **SIZES
     )
+    if path and path.exists():
+        with np.load(path) as kept:
+            for name, variable in network.named_variables().items():
+                variable.assign(kept[name])
+    else:
+        train(network, rolls, lines, minutes, seed)
+        if path:
+            np.savez(path, **to_numpy({name: v.value for name, v in network.named_variables().items()}))
+    return bounds(Writer(network), [fragments(roll, lines) for roll in rolls.test], samples, seed)
+
+
+def train(network, rolls, lines, minutes, seed):
+    """Train a network on the rolls' training part; the weights best on the validation part stay."""
     network.compile(
         optimizer=keras.optimizers.AdamW(LEARNING_RATE, weight_decay=0.05, clipnorm=1.0),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
@@ -59,7 +75,6 @@ def frames_bound(rolls, *, minutes, seed=0, samples=SAMPLES):
         minutes=minutes,
         progress=False,
     ).run()
-    return bounds(Writer(network), [fragments(roll, lines) for roll in rolls.test], samples, seed)
 
 
 def fragments(roll, lines, every=BARS * BAR_STEPS):
