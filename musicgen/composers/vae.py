@@ -49,7 +49,7 @@ class VAEComposer(Mixing, NetworkComposer):
     hierarchical : bool
         Whether a conductor stands between latent and decoder, see `LatentNetwork`.
     embedding, encoder_units, decoder_units, chain_units, latent_dim : int, optional
-        Widths, see `LatentNetwork`.
+        Widths, see `LatentNetwork`. Default of `latent_dim`: the preset's for every line.
     dropout : float, optional
         Share of the steps whose predecessor is hidden from the decoder while training: the more, the more is said by
         the latent.
@@ -123,10 +123,11 @@ class VAEComposer(Mixing, NetworkComposer):
             "beta": beta,
             "free_bits": free_bits,
         }
-        sizes = self.presets[preset] | self._learning
+        sizes = self.presets[preset] | self._learning | {"latent_dim": None}
         sizes |= {name: value for name, value in given.items() if value is not None}
         for name in self.presets[preset]:
-            whole_number(name, sizes[name], 1)
+            if sizes[name] is not None:
+                whole_number(name, sizes[name], 1)
         if not (0 <= sizes["dropout"] < 1 and sizes["beta"] >= 0 and sizes["free_bits"] >= 0):
             raise InputError(f"dropout must lie in [0, 1), beta and free_bits be at least 0, not {sizes}")
         if codec is not None and not isinstance(codec, MelodyCodec | PianorollCodec):
@@ -260,6 +261,7 @@ class VAEComposer(Mixing, NetworkComposer):
             self.lines = self.lines or lines_for(self.codec, arrays)
             self.meter = self.meter or commonest_meter(timings, [len(array) for array in arrays], self.codec)
         self._cutter = self._make_cutter()
+        self.latent_dim = self.latent_dim or self.presets[self.preset]["latent_dim"] * self._cutter.lines
         found, ties, labels, left_out = [], [], [], 0
         for array, timing, genre in zip(arrays, timings, genres, strict=True):
             tokens, tied, over = self._cutter.cut(array, timing)
