@@ -28,7 +28,8 @@ from .neural import NetworkComposer, Schedule
 from .walks import Walk
 from .writing import Writer
 
-BATCH = 128
+BATCH = 128  # fragments at most; fewer where an epoch would else have fewer steps than
+STEPS = 128
 LOOKED_AT = 20_000  # fragments from which the latent space is told
 LITTLE = 1.0  # bits per fragment below which the latent counts as ignored
 
@@ -181,7 +182,7 @@ class VAEComposer(Mixing, NetworkComposer):
         validation : iterable of NoteSequence, or path-like, optional
             Held-out pieces.
         batch_size : int, optional
-            Fragments per step. Default: 8 to 128, so that an epoch of little data still has some 16 steps.
+            Fragments per step. Default: 8 to 128, so that an epoch of little data still has some 128 steps.
         learning_rate, patience, minutes, checkpoint, checkpoint_every, resume
             As in `LSTMComposer.fit`.
         log_dir, devices, precision, progress, callbacks
@@ -227,7 +228,7 @@ class VAEComposer(Mixing, NetworkComposer):
             held_out, held_out_arrays = self._arrays(held_out, argument="validation")
             check = self._fragments_of(held_out, held_out_arrays, "validation")[0]
         warn_of(self.refused)
-        size = schedule.batch_size(batch_size, int(np.clip(len(tokens) // 16, 8, BATCH)))
+        size = schedule.batch_size(batch_size, int(np.clip(len(tokens) // STEPS, 8, BATCH)))
         size = min(size, len(tokens) // schedule.devices.count * schedule.devices.count)
         if not size:
             raise InputError(
