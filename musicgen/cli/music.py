@@ -67,10 +67,11 @@ def _train(options):
     from ..composers.resume import remove_state
     from ..datasets import hold_out
 
+    own = _own_settings(options)  # before recordings are transcribed
     pieces, refused = _pieces_to_learn(options)
     training, held_out = hold_out(pieces, options.held_out, seed=options.seed)
     print(f"{len(training)} pieces to learn from, {len(held_out or [])} held out", file=sys.stderr)
-    composer = composer_class(options.family)(preset=options.preset, seed=options.seed, **_own_settings(options))
+    composer = composer_class(options.family)(preset=options.preset, seed=options.seed, **own)
     state = Path(f"{options.out}.training")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*could not be used")  # each is named below
