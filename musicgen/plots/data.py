@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..errors import missing_dependency
-from .pieces import COLOURS, INK
+from .pieces import COLOURS, INK, new_figure
 
 _MOST_BARS = 14  # in a panel; the rest is told by number
 
@@ -33,11 +32,7 @@ def plot_data_report(report):
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['pieces', 'genre', 'meter', 'key', 'tempo', 'polyphony']
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_dependency("matplotlib", "drawing pictures") from error
-    figure = Figure(figsize=(11.0, 6.4), layout="constrained")
+    figure = new_figure(11.0, 6.4)
     panels = figure.subplots(2, 3).ravel()
     copies = sum(len(group) - 1 for group in report.duplicates)
     counts = {"distinct": report.pieces - copies, "copies": copies, "refused": len(report.refused)}

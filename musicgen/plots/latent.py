@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError, missing_dependency
-from .pieces import COLOURS, INK, draw_notes, pitch_name
+from ..errors import InputError
+from .pieces import COLOURS, INK, draw_notes, new_figure, pitch_name
 
 _NO_GENRE = "#888888"
 _ROOM = 2  # semitones above and below the notes
@@ -49,7 +49,7 @@ def plot_interpolation(sequences, *, distances=None):
         distances = [float(piece.meta["distance"]) for piece in pieces]
     if distances is not None and np.shape(distances) != (len(pieces),):
         raise InputError(f"distances must hold {len(pieces)} numbers, one per piece, not {np.shape(distances)}")
-    figure = _figure(float(np.clip(1.55 * len(pieces), 6.0, 24.0)), 2.6 if distances is None else 4.0)
+    figure = new_figure(float(np.clip(1.55 * len(pieces), 6.0, 24.0)), 2.6 if distances is None else 4.0)
     rows = 1 if distances is None else 2
     grid = figure.add_gridspec(rows, len(pieces), height_ratios=[3, 2][:rows])
     low, high = _pitch_range(pieces)
@@ -147,7 +147,7 @@ def plot_latent_map(found, *, ax=None):
         If matplotlib is not installed.
     """
     if ax is None:
-        ax = _figure(7.0, 5.5).add_subplot()
+        ax = new_figure(7.0, 5.5).add_subplot()
     for genre, colour in genre_colours(found.genres).items():
         mine = [place for place, other in enumerate(found.genres) if other == genre]
         ax.scatter(*found.points[mine].T, s=28, color=colour, alpha=0.8, linewidth=0, label=genre or "no genre")
@@ -166,14 +166,6 @@ def genre_colours(genres):
     names = sorted(set(genres) - {""})
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
     return colours | ({"": _NO_GENRE} if "" in genres else {})
-
-
-def _figure(width, height):
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_dependency("matplotlib", "drawing pictures") from error
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _pitch_range(pieces):

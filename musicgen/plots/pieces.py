@@ -175,12 +175,23 @@ def _settings(changes):
     return matplotlib.rc_context(changes)
 
 
-def _new_axes(width, height):
+def new_figure(width, height):
+    """An empty figure of so many inches.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise missing_dependency("matplotlib", "drawing pictures") from error
-    ax = Figure(figsize=(width, height), layout="constrained").add_subplot()
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _new_axes(width, height):
+    ax = new_figure(width, height).add_subplot()
     ax.tick_params(colors=INK, labelsize=9)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
