@@ -188,6 +188,14 @@ def test_joined_pieces_begin_on_bar_lines_and_keep_tempo_and_meter():
         concatenate([])
 
 
+def test_a_joined_piece_ends_with_its_last_note_to_the_last_digit():
+    first, last = (
+        NoteSequence([(0, end, 60, 80, 0)], timing=Timing.regular(tempo)) for end, tempo in ((5.66, 168), (7.0, 87))
+    )
+    joined = concatenate([first, last])
+    assert joined.duration == joined.notes["end"].max()
+
+
 @given(st.lists(sequences(), min_size=1, max_size=3))
 def test_any_pieces_can_be_joined(pieces):
     unit = pieces[0].timing.quarters_per_beat

@@ -48,7 +48,7 @@ def concatenate(sequences, *, meta=None):
         reason = f"the pieces count beats of {' and '.join(f'{unit:g}' for unit in units)} quarter notes"
         raise InputError(reason, remedy="join pieces with the same kind of beat")
     tracks, places = _merged_tracks([piece.tracks for piece in pieces])
-    beats, meters, notes, offset = [], [], [], 0.0
+    beats, meters, notes, offset, duration = [], [], [], 0.0, 0.0
     for piece, place in zip(pieces, places, strict=True):
         end = _end_of_last_bar(piece)
         timing = fit_timing(piece.timing, 0.0, end)
@@ -60,8 +60,8 @@ def concatenate(sequences, *, meta=None):
         moved["end"] += offset
         moved["track"] = place[moved["track"]]
         notes.append(moved)
+        duration = offset + piece.duration
         offset += end
-    duration = offset - end + pieces[-1].duration
     timing = Timing([*beats, offset], units[0], _changes(meters, units[0]))
     return NoteSequence(np.concatenate(notes), tracks, timing, duration, pieces[0].meta if meta is None else meta)
 
