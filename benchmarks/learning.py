@@ -26,7 +26,7 @@ from musicgen.metrics import compare_with, longest_verbatim_run, loop_count
 from musicgen.transcription import transcribe_folder
 
 PARTS = (0.8, 0.1, 0.1)
-MINUTES = {"clips": 4, "bach-chorales": 8, "folk": 12}
+MINUTES = {"clips": 5, "bach-chorales": 12, "folk": 20}
 NETWORKS = {
     "clips": {"preset": "small"},
     "bach-chorales": {"preset": "small"},
