@@ -1,17 +1,24 @@
-"""Notes to numbers: what a piece is like, whether it is copied or stuck in a loop, how two sets of pieces differ.
+"""Notes to numbers: what a piece is like, how noisy and how coherent it is, and how two sets of pieces differ.
 
-`measures` describes one piece, `copying` finds copied and repeated passages, `comparing` sets generated pieces
-beside reference pieces. A number that is not defined (the mean pitch range of no notes) is NaN, never 0.
+`measures` describes one piece, `noise` and `coherence` judge it, `copying` finds copied and repeated passages,
+`comparing` sets generated pieces beside reference pieces. A number that is not defined (the mean pitch range of no
+notes) is NaN, never 0.
 """
 
+from .coherence import COHERENCE, coherence_level
 from .comparing import compare_with, overlap_area
 from .copying import Loop, longest_loop, longest_verbatim_run, loop_count
 from .measures import MEASURES, Measure, describe
+from .noise import NOISE, noise_level
 
 __all__ = [
+    "COHERENCE",
     "MEASURES",
+    "NOISE",
     "Measure",
+    "coherence_level",
     "describe",
+    "noise_level",
     "Loop",
     "longest_loop",
     "longest_verbatim_run",

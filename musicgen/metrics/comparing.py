@@ -3,13 +3,9 @@
 import numpy as np
 
 from ..errors import InputError
-from .measures import check_resolution, check_sequences, describe, onset_steps, pitched
-
-#: Bin edges of note lengths and inter-onset times: half powers of 2 from a 32nd note to 8 bars of 4/4, each bin
-#: centred on 2**(k/2) quarter notes, so that no common note value lies on an edge.
-QUARTER_BINS = 2.0 ** (np.arange(-6, 11) / 2 - 0.25)
-INTERVAL_BINS = np.arange(-24, 26) - 0.5
-PITCH_CLASS_BINS = np.arange(1, 12) - 0.5
+from .facts import Facts
+from .features import DISTRIBUTIONS
+from .measures import check_resolution, check_sequences, describe
 
 
 def overlap_area(a, b, *, bins):
@@ -96,16 +92,12 @@ def compare_with(sequences, references, *, resolution=12):
     tolerance = min(0.02, 0.25 / resolution)
     means = {name: _means(side, resolution, tolerance) for name, side in sides.items()}
     values = [_distributions(side, resolution) for side in sides.values()]
-    overlap = {name: overlap_area(values[0][name], values[1][name], bins=bins) for name, bins in _BINS.items()}
+    pairs = zip(_COMPARED, *values, strict=True)
+    overlap = {name: overlap_area(a, b, bins=DISTRIBUTIONS[name].bins) for name, a, b in pairs}
     return {**means, "overlap": overlap}
 
 
-_BINS = {
-    "pitch_class": PITCH_CLASS_BINS,
-    "note_quarters": QUARTER_BINS,
-    "interval": INTERVAL_BINS,
-    "inter_onset_quarters": QUARTER_BINS,
-}
+_COMPARED = ("pitch_class", "note_quarters", "interval", "inter_onset_quarters")
 
 
 def _shares(values, bins, name):
@@ -124,25 +116,6 @@ def _means(sequences, resolution, tolerance):
 
 
 def _distributions(sequences, resolution):
-    """The pooled values of all pieces, by name of the distribution."""
-    pooled = {name: [np.empty(0)] for name in _BINS}
-    for sequence in sequences:
-        notes, to_quarters = pitched(sequence), sequence.timing.seconds_to_quarters
-        intervals, gaps = _top_line(notes, sequence.timing, resolution)
-        pooled["pitch_class"].append(notes["pitch"] % 12)
-        pooled["note_quarters"].append(to_quarters(notes["end"]) - to_quarters(notes["start"]))
-        pooled["interval"].append(intervals)
-        pooled["inter_onset_quarters"].append(gaps / resolution)
-    return {name: np.concatenate(parts) for name, parts in pooled.items()}
-
-
-def _top_line(notes, timing, resolution):
-    """Semitones and grid steps between successive onsets of each track, taking the highest note of an onset."""
-    steps = onset_steps(timing, notes["start"], resolution)
-    order = np.lexsort((notes["pitch"], steps, notes["track"]))
-    track, step, pitch = (column[order].astype(np.int64) for column in (notes["track"], steps, notes["pitch"]))
-    top = np.ones(len(order), bool)
-    top[:-1] = (np.diff(track) != 0) | (np.diff(step) != 0)
-    track, step, pitch = track[top], step[top], pitch[top]
-    within = np.diff(track) == 0
-    return np.diff(pitch)[within], np.diff(step)[within]
+    """The values of all pieces together, one array per compared distribution."""
+    facts = [Facts(sequence, resolution) for sequence in sequences]
+    return [np.concatenate([DISTRIBUTIONS[name].of(each) for each in facts]) for name in _COMPARED]

@@ -4,6 +4,9 @@ from itertools import combinations
 
 import numpy as np
 
+#: What rounding to MIDI ticks may move a time, in quarter notes (2.5 ms at 120 qpm) and likewise in grid steps.
+SLACK = 5e-3
+
 #: Radii of the circles of fifths, minor thirds and major thirds (Harte et al. 2006).
 RADII = (1.0, 1.0, 0.5)
 

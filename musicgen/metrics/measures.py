@@ -5,19 +5,25 @@ counts, onsets, bars and velocities take every note. Quarter notes come from the
 """
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import InputError
-from ..notes import NoteSequence
-from .harmony import spans, tonal_distance
+from .facts import Facts, check_resolution, check_sequence, check_sequences, onset_steps, pitched, true_runs
+from .harmony import SLACK, spans, tonal_distance
 
-#: What rounding to MIDI ticks may move a time, in quarter notes (2.5 ms at 120 qpm) and likewise in grid steps.
-SLACK = 5e-3
-
-_MAJOR_SCALE = np.array([0, 2, 4, 5, 7, 9, 11])
+__all__ = [
+    "MEASURES",
+    "Measure",
+    "check_resolution",
+    "check_sequence",
+    "check_sequences",
+    "describe",
+    "onset_steps",
+    "pitched",
+    "true_runs",
+]
 
 
 def describe(sequence, *, resolution=12, tolerance=0.02):
@@ -60,83 +66,8 @@ def describe(sequence, *, resolution=12, tolerance=0.02):
             f"tolerance {tolerance} must be at least 0 and less than half a grid step, {0.5 / resolution:.4g}",
             remedy="choose a smaller tolerance or a smaller resolution",
         )
-    facts = _Facts(sequence, resolution, tolerance)
+    facts = Facts(sequence, resolution, tolerance)
     return {name: float(measure.of(facts)) for name, measure in MEASURES.items()}
-
-
-def check_sequence(value, name):
-    """Refuse what is no NoteSequence, naming the argument."""
-    if not isinstance(value, NoteSequence):
-        raise InputError(
-            f"{name} must be a NoteSequence, not {type(value).__name__}", remedy="read a file with musicgen.read_midi"
-        )
-
-
-def check_sequences(values, name):
-    """The NoteSequences of an iterable as a list; refuses anything else, naming the argument."""
-    if isinstance(values, NoteSequence):
-        raise InputError(f"{name} must be several NoteSequences, not one", remedy="put it into a list")
-    values = list(values)
-    for index, value in enumerate(values):
-        check_sequence(value, f"{name}[{index}]")
-    return values
-
-
-def check_resolution(resolution):
-    """Refuse a resolution that is no whole number of at least 1."""
-    if not (isinstance(resolution, (int, np.integer)) and resolution >= 1):
-        raise InputError(f"resolution must be a whole number of steps per quarter, at least 1, not {resolution!r}")
-
-
-def pitched(sequence):
-    """The notes of all tracks but drum tracks (structured array, in the piece's order)."""
-    drums = np.array([track.drum for track in sequence.tracks], dtype=bool)
-    return sequence.notes[~drums[sequence.notes["track"]]]
-
-
-def onset_steps(timing, start, resolution):
-    """Nearest grid step (int64) of onsets in seconds; an onset midway between two steps goes to the later one."""
-    steps = timing.seconds_to_quarters(start) * resolution
-    return np.floor(steps + 0.5 + SLACK).astype(np.int64)
-
-
-def true_runs(values):
-    """Where each run of True begins, and its length (two int arrays).
-
-    Examples
-    --------
-    >>> true_runs(np.array([True, False, True, True]))
-    (array([0, 2]), array([1, 2]))
-    """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], values, [False]]).astype(np.int8)))
-    return edges[::2], edges[1::2] - edges[::2]
-
-
-class _Facts:
-    """What several measures need of one piece, each worked out once."""
-
-    def __init__(self, sequence, resolution, tolerance):
-        self.sequence, self.resolution, self.tolerance = sequence, resolution, tolerance
-        self.notes, self.timing, self.duration = sequence.notes, sequence.timing, sequence.duration
-        self.pitched = pitched(sequence)
-
-    @cached_property
-    def quarters(self):
-        """Length of the piece in quarter notes."""
-        return float(np.diff(self.timing.seconds_to_quarters([0.0, self.duration]))[0])
-
-    @cached_property
-    def seconds_held(self):
-        return self.pitched["end"] - self.pitched["start"]
-
-    @cached_property
-    def quarters_held(self):
-        to_quarters = self.timing.seconds_to_quarters
-        return to_quarters(self.pitched["end"]) - to_quarters(self.pitched["start"])
-
-    @cached_property
-    def pitches(self):
-        return self.pitched["pitch"].astype(np.int64)
 
 
 def _ratio(part, whole):
@@ -182,15 +113,11 @@ def _empty_bar_share(facts):
 
 
 def _in_key_share(facts):
-    held = np.bincount(facts.pitches % 12, weights=facts.seconds_held, minlength=12)
-    scales = (np.arange(12)[:, None] + _MAJOR_SCALE) % 12  # (12, 7)
-    return np.minimum(1.0, _ratio(held[scales].sum(axis=1).max(), held.sum()))  # float sums may differ by an ulp
+    return np.minimum(1.0, facts.scale_shares.max())  # float sums may differ by an ulp
 
 
 def _off_grid_share(facts):
-    first = facts.timing.meters[0].beat * facts.timing.quarters_per_beat
-    steps = (facts.timing.seconds_to_quarters(facts.notes["start"]) - first) * facts.resolution
-    distance = np.abs(steps - np.rint(steps)) / facts.resolution
+    distance = np.abs(facts.grid_steps - np.rint(facts.grid_steps)) / facts.resolution
     return _or_nan(np.mean, distance > facts.tolerance + 1e-9)
 
 
@@ -210,12 +137,10 @@ def _polyphonic_share(facts):
 
 
 def _pitch_classes_per_bar(facts):
-    bars = facts.timing.bars(facts.duration)
-    edges = np.append(bars, np.inf)
-    start = facts.timing.seconds_to_quarters(facts.pitched["start"]) + SLACK
-    end = facts.timing.seconds_to_quarters(facts.pitched["end"]) - SLACK
+    edges = np.append(facts.timing.bars(facts.duration), np.inf)
+    start, end = facts.starts + SLACK, facts.ends - SLACK
     row, bar, _ = spans(edges, start, np.maximum(start, end))
-    return len(np.unique(bar * 12 + facts.pitches[row] % 12)) / len(bars)
+    return len(np.unique(bar * 12 + facts.pitches[row] % 12)) / (len(edges) - 1)
 
 
 def _tonal_distance(facts):

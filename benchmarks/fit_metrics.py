@@ -1,0 +1,113 @@
+"""Learn the weights of the noise level and of coherence from real pieces: writes musicgen/metrics/calibration.json.
+
+Of four corpora one half of the pieces, drawn by seed, copies on one side, is learnt from; the other half, and two
+corpora of which nothing is learnt, are left to `benchmarks/metrics.py`.
+
+Noise: pieces get random notes (off the grid and on it), wrong pitches, jitter or fragments, of 0 to 50 % of their
+notes; weights of at least 0 are fitted by least squares so that the level comes near the share of notes that are
+noise. Coherence: a logistic function that tells pieces of at least 32 bars from the same pieces with shuffled bars;
+every corpus counts the same.
+"""
+
+import argparse
+import json
+from functools import partial
+
+import numpy as np
+from scipy.optimize import nnls
+from sklearn.linear_model import LogisticRegression
+
+from musicgen.baselines import NOISES, shuffled_bars, with_random_notes
+from musicgen.datasets import load_corpus, split
+from musicgen.files import write_text
+from musicgen.metrics.calibration import CALIBRATION
+from musicgen.metrics.coherence import COHERENCE
+from musicgen.metrics.facts import Facts
+from musicgen.metrics.noise import NOISE
+
+LEARNT = ("folk", "bach-chorales", "palestrina", "string-quartets")
+SHARES = np.linspace(0, 0.5, 6)
+KINDS = {**NOISES, "random notes on the grid": partial(with_random_notes, resolution=4)}
+NOISE_PIECES, ORDER_PIECES = 40, 200  # of each corpus at most
+MAX_NOTES, MIN_NOTES, MIN_BARS = 3000, 30, 32
+ORDER = ("phrase_order", "bar_line_smoothness")
+WEIGHED = [name for name in NOISE if name != "noise_level"]
+
+
+def main(argv=None):
+    """Learn and write; returns the weights."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    args = parser.parse_args(argv)
+    halves = {name: half(name, 0, seed=args.seed) for name in LEARNT}
+    weights = {"noise": noise_weights(halves), "coherence": coherence_weights(halves)}
+    print(write_text(CALIBRATION, json.dumps(weights, indent=2) + "\n"))
+    return weights
+
+
+def half(name, part, *, seed=0):
+    """One half of a corpus in random order: 0 is learnt from, 1 left for tests."""
+    pieces = split([piece for piece in load_corpus(name) if len(piece)], (0.5, 0.5), seed=seed)[part]
+    return [pieces[place] for place in np.random.default_rng(seed).permutation(len(pieces))]
+
+
+def fit_for_noise(pieces, count):
+    """The first pieces that are neither short nor long."""
+    return [piece for piece in pieces if MIN_NOTES <= len(piece) <= MAX_NOTES][:count]
+
+
+def long_enough(pieces, count):
+    """The first pieces of at least so many bars."""
+    return [piece for piece in pieces if len(piece.timing.bars(piece.duration)) >= MIN_BARS][:count]
+
+
+def noise_weights(halves):
+    """Weights by measure, those that are 0 left out."""
+    rows, targets = [], []
+    for pieces in halves.values():
+        chosen = fit_for_noise(pieces, NOISE_PIECES)
+        scale = 1 / np.sqrt(len(chosen))
+        for seed, piece in enumerate(chosen):
+            for kind, spoil in KINDS.items():
+                for share in SHARES:
+                    spoiled = spoil(piece, share, seed=seed)
+                    facts = Facts(spoiled)
+                    rows.append([scale * NOISE[name].of(facts) for name in WEIGHED])
+                    targets.append(-scale * np.log(1 - noise_share(kind, share, len(piece), len(spoiled))))
+    weights, _ = nnls(np.array(rows), np.array(targets))
+    return {name: float(f"{weight:.4g}") for name, weight in zip(WEIGHED, weights, strict=True) if weight > 0}
+
+
+def noise_share(kind, share, before, after):
+    """Share of the notes of a spoiled piece that are noise."""
+    if kind in ("jitter", "wrong pitches"):
+        return share
+    return 1 - (before - (share * before if kind == "fragments" else 0)) / after
+
+
+def coherence_weights(halves):
+    """Weights of the measures of order, the offset, and how few distinct bars real pieces have."""
+    real, shuffled, importance, distinct = [], [], [], []
+    for pieces in halves.values():
+        chosen = long_enough(pieces, ORDER_PIECES)
+        distinct += [COHERENCE["distinct_bar_share"].of(Facts(piece)) for piece in chosen]
+        real += [ordered(piece) for piece in chosen]
+        shuffled += [ordered(shuffled_bars(piece, seed=seed)) for seed, piece in enumerate(chosen)]
+        importance += [1 / len(chosen)] * len(chosen)
+    labels = np.repeat([1, 0], [len(real), len(shuffled)])
+    model = LogisticRegression(C=100.0).fit(
+        np.array(real + shuffled), labels, sample_weight=[*importance, *importance]
+    )
+    found = dict(zip(ORDER, model.coef_[0], strict=True))
+    found |= {"offset": model.intercept_[0], "least_distinct_bar_share": np.quantile(distinct, 0.01)}
+    return {name: float(f"{value:.4g}") for name, value in found.items()}
+
+
+def ordered(piece):
+    """The measures of order of a piece."""
+    facts = Facts(piece)
+    return [max(COHERENCE[name].of(facts), -1.0) for name in ORDER]
+
+
+if __name__ == "__main__":
+    main()
