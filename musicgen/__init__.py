@@ -24,7 +24,7 @@ _ROOMS = {
     "transcription": ["transcribe", "transcribe_folder", "read_audio"],
     "rendering": ["render", "write_audio"],
     "score": ["read_score", "write_score", "to_music21", "from_music21", "estimate_key"],
-    "metrics": [],
+    "metrics": ["evaluate"],
     "baselines": [],
     "codecs": ["EventsCodec", "FramesCodec", "MelodyCodec", "MidiTokCodec", "PianorollCodec"],
     "datasets": [

@@ -56,8 +56,8 @@ def longest_verbatim_run(sequence, references, *, resolution=12):
     """
     check_sequence(sequence, "sequence")
     check_resolution(resolution)
-    own = _moves(sequence, resolution)
-    others = [_moves(reference, resolution) for reference in check_sequences(references, "references")]
+    own = moves(sequence, resolution)
+    others = [moves(reference, resolution) for reference in check_sequences(references, "references")]
     others = [moves for moves in others if len(moves)]
     if not (len(own) and others):
         return 0
@@ -150,7 +150,7 @@ def loop_count(sequence, *, resolution=12):
     return max(counts, default=min(1, len(sequence)))
 
 
-def _moves(sequence, resolution):
+def moves(sequence, resolution):
     """One code per note, the interval and the steps from the note before; the first note's is meaningless."""
     notes = pitched(sequence)
     steps = onset_steps(sequence.timing, notes["start"], resolution)

@@ -1,0 +1,242 @@
+"""Quality: how far pieces are like real music of their kind, by distributions, vectors, an n-gram and a classifier.
+
+All figures set a `MeasuredSet` beside another, the known references, and come with intervals of 95 %.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .classifier import SoftmaxRegression
+from .distances import divergence, frechet_distance, set_distances, shared_area, shares
+from .features import DISTRIBUTIONS, VECTOR
+from .intervals import interval, mean_interval, resamples
+from .novelty import COPIED_NOTES, longest_copies
+from .sets import ALL_MEASURES, RESOLUTION, VOCAB_SIZE
+
+#: Tokens in an n-gram of the reference model: two and a half notes.
+ORDER = 5
+#: Pieces of a set between which distances are taken, and draws of all that is more than a mean.
+DISTANCE_PIECES, DRAWS = 150, 200
+
+_YANG = "Yang and Lerch, On the evaluation of generative models in music, Neural Computing and Applications 32, 2020"
+
+
+class Standard(NamedTuple):
+    """A figure of two sets: `unit`, `low` and `high` end of its range, and its `definition`."""
+
+    unit: str
+    low: float
+    high: float
+    definition: str
+
+
+def _of_distribution(name):
+    what = DISTRIBUTIONS[name].definition[:-1].lower()
+    return {
+        f"{name}_overlap": Standard(
+            "share", 0, 1, f"Area that the histograms of both sets share, all pieces together: {what}."
+        ),
+        f"{name}_divergence": Standard(
+            "nats", 0, np.inf, f"Kullback-Leibler divergence of the references' histogram from the pieces': {what}."
+        ),
+        f"{name}_distance_within": Standard(
+            "",
+            0,
+            np.sqrt(2),
+            f"Mean Euclidean distance between pieces of the set, by histograms of {what} ({_YANG}).",
+        ),
+        f"{name}_distance_between": Standard(
+            "", 0, np.sqrt(2), f"The same from pieces to references, by histograms of {what} ({_YANG})."
+        ),
+        f"{name}_distance_overlap": Standard(
+            "",
+            0,
+            1,
+            "Area that the densities of distances between pieces and references and of distances within the "
+            f"references share, by histograms of {what} ({_YANG}).",
+        ),
+        f"{name}_distance_divergence": Standard(
+            "nats", 0, np.inf, f"Kullback-Leibler divergence of the latter density from the former: {what} ({_YANG})."
+        ),
+    }
+
+
+#: Every figure of quality by name.
+QUALITY = {
+    "quality_level": Standard("share", 0, 1, "Mean of all the overlaps of distributions that follow."),
+    "frechet_distance": Standard(
+        "",
+        0,
+        np.inf,
+        "Fréchet distance of the vectors of both sets, in standard deviations of the references, squared. The "
+        f"vector: {', '.join(VECTOR)}; what is not defined counts as the references' mean.",
+    ),
+    "nats_per_note": Standard(
+        "nats/note",
+        0,
+        np.inf,
+        f"Negative log-likelihood of the notes under a {ORDER}-gram model of the references with Kneser-Ney "
+        "smoothing, from the distances in time and pitch between successive notes; far below that of real pieces "
+        "means copies or monotony.",
+    ),
+    "novelty": Standard(
+        "share",
+        0,
+        1,
+        f"Share of the notes that lie in no run of {COPIED_NOTES} or more notes which also occurs in a reference, in "
+        "any key and at any tempo.",
+    ),
+    "longest_copy": Standard(
+        "notes", 0, np.inf, "Longest run of notes that also occurs in a reference, see longest_verbatim_run."
+    ),
+    "genre_agreement": Standard(
+        "share",
+        0,
+        1,
+        "Share of the pieces whose genre a linear classifier names that learnt from the references; not known where "
+        "the references have less than two genres.",
+    ),
+    **{name: each for distribution in DISTRIBUTIONS for name, each in _of_distribution(distribution).items()},
+}
+
+#: The figures that each piece has for itself.
+PER_PIECE = ("nats_per_note", "novelty", "longest_copy", "genre_agreement")
+
+
+class Known:
+    """References that are known: what is learnt from them, once.
+
+    Parameters
+    ----------
+    measured : MeasuredSet
+        At least one piece.
+    """
+
+    def __init__(self, measured):
+        self.measured = measured
+        mean, spread = _moments(measured.vectors)
+        self._mean, self._spread = mean, spread
+        self.ngram = _ngram(measured.tokens)
+        self.classifier = _classifier(measured)
+
+    def vectors(self, measured):
+        """Vectors in standard deviations of these references: float64, (n, 16)."""
+        return np.nan_to_num((measured.vectors - self._mean) / self._spread)
+
+
+def per_piece(measured, known, sources):
+    """The figures of quality that each piece has for itself.
+
+    Parameters
+    ----------
+    measured : MeasuredSet
+    known : Known
+    sources : list of NoteSequence
+        What may have been copied.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of float64, shape (n,)
+    """
+    longest, novelty = longest_copies(measured.pieces, sources, resolution=RESOLUTION)
+    values = (_nats(measured, known), novelty, longest, _agreement(measured, known))
+    return dict(zip(PER_PIECE, values, strict=True))
+
+
+def of_sets(measured, known, *, draws=DRAWS, seed=0):
+    """The figures of quality of two sets.
+
+    Parameters
+    ----------
+    measured : MeasuredSet
+        The pieces that are judged, at least one.
+    known : Known
+    draws : int
+        Both sets are drawn again so many times.
+    seed : int
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    dict of str to Interval
+    """
+    weights = resamples(len(measured), draws, seed=seed)
+    known_weights = resamples(len(known.measured), draws, seed=seed + 1)
+    figures = {
+        "frechet_distance": frechet_distance(
+            known.vectors(measured), known.vectors(known.measured), weights, known_weights
+        )
+    }
+    for name in DISTRIBUTIONS:
+        sides = [side.histograms[name] for side in (measured, known.measured)]
+        pooled = [shares(w @ side) for w, side in zip((weights, known_weights), sides, strict=True)]
+        figures[f"{name}_overlap"] = shared_area(*pooled)
+        figures[f"{name}_divergence"] = divergence(*pooled)
+        found = _distances(sides, draws, seed)
+        figures |= {f"{name}_distance_{key}": getattr(found, key) for key in found._fields}
+    figures["quality_level"] = _mean_of_defined([figures[f"{name}_overlap"] for name in DISTRIBUTIONS])
+    return {name: interval(figures[name], low=QUALITY[name].low, high=QUALITY[name].high) for name in figures}
+
+
+def _mean_of_defined(rows):
+    """Mean of each column over the rows in which it is no NaN; NaN where there is none."""
+    known = np.isfinite(rows)
+    count = known.sum(axis=0)
+    return np.divide(np.where(known, rows, 0.0).sum(axis=0), count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def _distances(sides, draws, seed):
+    """Of some of the pieces, drawn by seed, where there are many."""
+    random = np.random.default_rng(seed)
+    chosen = [side[random.permutation(len(side))[:DISTANCE_PIECES]] for side in sides]
+    weights = [resamples(len(side), draws, seed=seed + place) for place, side in enumerate(chosen)]
+    return set_distances(*map(shares, chosen), *weights)
+
+
+def _moments(vectors):
+    """Mean and standard deviation of the values that are defined; 0 and 1 where these tell nothing."""
+    known = np.isfinite(vectors)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, vectors, 0.0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, vectors - mean, 0.0) ** 2).sum(axis=0) / count)
+    return mean, np.where(spread > 1e-9, spread, 1.0)
+
+
+def _ngram(tokens):
+    """The n-gram model, None where no reference has two notes."""
+    from ..baselines import NGram  # here, as baselines needs the measures of this room
+
+    tokens = [each for each in tokens if len(each)]
+    return NGram(ORDER, VOCAB_SIZE).fit(tokens) if tokens else None
+
+
+def _nats(measured, known):
+    if known.ngram is None:
+        return np.full(len(measured), np.nan)
+    return np.array([2 * known.ngram.nll(each).mean() if len(each) else np.nan for each in measured.tokens])
+
+
+def _classifier(measured):
+    """The classifier of genres, None where there are less than two."""
+    labelled = [place for place, genre in enumerate(measured.genres) if genre]
+    labels = [measured.genres[place] for place in labelled]
+    if len(set(labels)) < 2:
+        return None
+    return SoftmaxRegression().fit(measured.genre_features[labelled], labels)
+
+
+def _agreement(measured, known):
+    if known.classifier is None or not len(measured):
+        return np.full(len(measured), np.nan)
+    named = known.classifier.predict(measured.genre_features)
+    return np.array([float(a == b) if b else np.nan for a, b in zip(named, measured.genres, strict=True)])
+
+
+def of_pieces(values, *, seed=0):
+    """Means over pieces with their intervals: values by name to `Interval` by name."""
+    ranges = {**ALL_MEASURES, **QUALITY}
+    return {
+        name: mean_interval(each, seed=seed, low=ranges[name].low, high=ranges[name].high)
+        for name, each in values.items()
+    }
