@@ -9,7 +9,7 @@ from .coherence import COHERENCE, coherence_level
 from .comparing import compare_with, overlap_area
 from .copying import Loop, longest_loop, longest_verbatim_run, loop_count
 from .distances import frechet_distance
-from .evaluation import Evaluation, Figure, Reference, evaluate
+from .evaluation import FAMILIES, Evaluation, Figure, Reference, evaluate
 from .intervals import Interval, mean_interval
 from .measures import MEASURES, Measure, describe
 from .noise import NOISE, noise_level
@@ -30,6 +30,7 @@ __all__ = [
     "compare_with",
     "frechet_distance",
     "overlap_area",
+    "FAMILIES",
     "QUALITY",
     "Evaluation",
     "Figure",

@@ -22,7 +22,7 @@ class Bars:
 
     def __init__(self, facts):
         self._facts = facts
-        starts = facts.timing.bars(facts.duration)
+        starts = facts.bar_starts
         last = facts.timing.meter_at(starts[-1]).quarters
         self.edges = np.append(starts, starts[-1] + last)[: MAX_BARS + 1]
 
@@ -47,8 +47,7 @@ class Bars:
     @cached_property
     def rhythm(self):
         """Notes, drums included, that begin at each step of each bar: int64, (bars, steps)."""
-        starts = self._facts.timing.seconds_to_quarters(self._facts.notes["start"])
-        bar, step, _ = self._places(starts)
+        bar, step, _ = self._places(self._facts.note_quarters[0])
         return np.bincount(bar * self.steps + step, minlength=len(self) * self.steps).reshape(len(self), self.steps)
 
     @cached_property

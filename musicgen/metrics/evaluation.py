@@ -66,7 +66,8 @@ class Reference:
             if not (isinstance(value, (int, np.integer)) and value >= 2):
                 raise InputError(f"{name} must be a whole number of at least 2, not {value!r}")
         self.seed, self.limit, self.draws = seed, limit, draws
-        chosen, is_known = _halves(self.pieces, limit, seed)
+        self.lines = [moves(piece, RESOLUTION) for piece in self.pieces]
+        chosen, is_known = _halves(self.lines, limit, seed)
         self.measured = MeasuredSet([self.pieces[place] for place in chosen])
         self.known = Known(self.measured.subset(np.flatnonzero(is_known)))
         self._held_out = np.flatnonzero(~is_known)
@@ -82,7 +83,7 @@ class Reference:
         """Every measure of every measured reference; figures of quality of the held-out ones, NaN of the others."""
         found = {name: np.full(len(self.measured), np.nan) for name in PER_PIECE}
         if len(self.held_out):
-            others = [piece for place, piece in enumerate(self.pieces) if place not in self._set_aside]
+            others = [line for place, line in enumerate(self.lines) if place not in self._set_aside]
             for name, values in per_piece(self.held_out, self.known, others).items():
                 found[name][self._held_out] = values
         return {**self.measured.values, **found}
@@ -192,7 +193,7 @@ def evaluate(pieces, references, *, seed=0):
     pieces = _checked(pieces, "pieces")
     reference = references if isinstance(references, Reference) else Reference(references, seed=seed)
     measured = MeasuredSet(pieces)
-    values = {**measured.values, **per_piece(measured, reference.known, reference.pieces)}
+    values = {**measured.values, **per_piece(measured, reference.known, reference.lines)}
     found = of_sets(measured, reference.known, draws=reference.draws, seed=reference.seed)
     found |= of_pieces(values, seed=reference.seed)
     figures = (
@@ -211,11 +212,11 @@ def _checked(sequences, name):
     return sequences
 
 
-def _halves(pieces, limit, seed):
+def _halves(lines, limit, seed):
     """Places of the references that are measured, and which of them are known; copies stay together."""
     groups = {}
-    for place, piece in enumerate(pieces):
-        groups.setdefault(moves(piece, RESOLUTION).tobytes(), []).append(place)
+    for place, line in enumerate(lines):
+        groups.setdefault(line.tobytes(), []).append(place)
     groups = list(groups.values())
     order = np.random.default_rng(seed).permutation(len(groups))
     places, known = [], []

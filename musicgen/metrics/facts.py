@@ -37,8 +37,13 @@ def check_resolution(resolution):
 
 def pitched(sequence):
     """The notes of all tracks but drum tracks (structured array, in the piece's order)."""
+    return sequence.notes[are_pitched(sequence)]
+
+
+def are_pitched(sequence):
+    """Which notes are of a track that is no drum track (bool, in the piece's order)."""
     drums = np.array([track.drum for track in sequence.tracks], dtype=bool)
-    return sequence.notes[~drums[sequence.notes["track"]]]
+    return ~drums[sequence.notes["track"]]
 
 
 def onset_steps(timing, start, resolution):
@@ -96,7 +101,13 @@ class Facts:
     def __init__(self, sequence, resolution=12, tolerance=0.02):
         self.sequence, self.resolution, self.tolerance = sequence, resolution, tolerance
         self.notes, self.timing, self.duration = sequence.notes, sequence.timing, sequence.duration
-        self.pitched = pitched(sequence)
+        self._is_pitched = are_pitched(sequence)
+        self.pitched = self.notes[self._is_pitched]
+
+    @cached_property
+    def note_quarters(self):
+        """Starts and ends of all notes in quarter notes: float64, (2, n)."""
+        return self.timing.seconds_to_quarters(np.stack([self.notes["start"], self.notes["end"]]))
 
     @cached_property
     def quarters(self):
@@ -110,12 +121,12 @@ class Facts:
     @cached_property
     def starts(self):
         """Onsets of the pitched notes in quarter notes."""
-        return self.timing.seconds_to_quarters(self.pitched["start"])
+        return self.note_quarters[0][self._is_pitched]
 
     @cached_property
     def ends(self):
         """Ends of the pitched notes in quarter notes."""
-        return self.timing.seconds_to_quarters(self.pitched["end"])
+        return self.note_quarters[1][self._is_pitched]
 
     @cached_property
     def quarters_held(self):
@@ -129,7 +140,7 @@ class Facts:
     def grid_steps(self):
         """Onsets of all notes in grid steps from the first downbeat on (float64)."""
         first = self.timing.meters[0].beat * self.timing.quarters_per_beat
-        return (self.timing.seconds_to_quarters(self.notes["start"]) - first) * self.resolution
+        return (self.note_quarters[0] - first) * self.resolution
 
     @cached_property
     def scale_shares(self):
@@ -147,6 +158,11 @@ class Facts:
     def top_line(self):
         """See the function `top_line`."""
         return top_line(self.pitched, self.timing, self.resolution)
+
+    @cached_property
+    def bar_starts(self):
+        """Starts of the bars in quarter notes."""
+        return self.timing.bars(self.duration)
 
     @cached_property
     def bars(self):

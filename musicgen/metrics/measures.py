@@ -103,9 +103,7 @@ def _longest_repeat(facts):
 
 
 def _empty_bar_share(facts):
-    bars = facts.timing.bars(facts.duration)
-    start = facts.timing.seconds_to_quarters(facts.notes["start"]) + SLACK
-    end = facts.timing.seconds_to_quarters(facts.notes["end"]) - SLACK
+    bars, start, end = facts.bar_starts, facts.note_quarters[0] + SLACK, facts.note_quarters[1] - SLACK
     first = np.maximum(np.searchsorted(bars, start, side="right") - 1, 0)
     last = np.maximum(np.searchsorted(bars, end, side="right") - 1, first)
     steps = np.bincount(first, minlength=len(bars) + 1) - np.bincount(last + 1, minlength=len(bars) + 1)
@@ -123,21 +121,20 @@ def _off_grid_share(facts):
 
 def _polyphonic_share(facts):
     """Share of the piece's quarters in which more than two pitches sound."""
-    to_quarters = facts.timing.seconds_to_quarters
-    notes = facts.pitched[np.lexsort((facts.pitched["start"], facts.pitched["pitch"]))]
-    pitch, start, end = notes["pitch"].astype(np.int64), to_quarters(notes["start"]), to_quarters(notes["end"])
-    if len(notes):  # of notes of one pitch that overlap, what the earlier ones leave over
+    order = np.lexsort((facts.starts, facts.pitches))
+    pitch, start, end = facts.pitches[order], facts.starts[order], facts.ends[order]
+    if len(pitch):  # of notes of one pitch that overlap, what the earlier ones leave over
         reach = pitch * (end.max() + 1)  # keeps the pitches apart
         latest = np.maximum.accumulate(np.concatenate([[-np.inf], reach + end]))[:-1] - reach
         start = np.minimum(np.maximum(start, latest), end)
     times = np.concatenate([start, end])
     order = np.argsort(times, kind="stable")
-    sounding = np.cumsum(np.repeat([1, -1], len(notes))[order])[:-1]
+    sounding = np.cumsum(np.repeat([1, -1], len(pitch))[order])[:-1]
     return _ratio(np.diff(times[order])[sounding > 2].sum(), facts.quarters)
 
 
 def _pitch_classes_per_bar(facts):
-    edges = np.append(facts.timing.bars(facts.duration), np.inf)
+    edges = np.append(facts.bar_starts, np.inf)
     start, end = facts.starts + SLACK, facts.ends - SLACK
     row, bar, _ = spans(edges, start, np.maximum(start, end))
     return len(np.unique(bar * 12 + facts.pitches[row] % 12)) / (len(edges) - 1)

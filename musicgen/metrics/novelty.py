@@ -67,8 +67,14 @@ def longest_copies(sequences, references, *, resolution=12):
     >>> longest_copies([transpose(theme, 2)], [theme])
     (array([20.]), array([0.]))
     """
-    lines, others = ([moves(piece, resolution) for piece in side] for side in (sequences, references))
-    runs = verbatim_runs(lines, others)
+    return copies(
+        [moves(piece, resolution) for piece in sequences], [moves(piece, resolution) for piece in references]
+    )
+
+
+def copies(lines, references):
+    """As `longest_copies`, of lines as `copying.moves` gives them."""
+    runs = verbatim_runs(lines, references)
     longest = np.array([run.max(initial=0) for run in runs], np.float64)
     return longest, np.array([1 - _covered(run).mean() if len(run) else np.nan for run in runs])
 

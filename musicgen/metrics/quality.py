@@ -11,8 +11,8 @@ from .classifier import SoftmaxRegression
 from .distances import divergence, frechet_distance, set_distances, shared_area, shares
 from .features import DISTRIBUTIONS, VECTOR
 from .intervals import interval, mean_interval, resamples
-from .novelty import COPIED_NOTES, longest_copies
-from .sets import ALL_MEASURES, RESOLUTION, VOCAB_SIZE
+from .novelty import COPIED_NOTES, copies
+from .sets import ALL_MEASURES, VOCAB_SIZE
 
 #: Tokens in an n-gram of the reference model: two and a half notes.
 ORDER = 5
@@ -132,14 +132,14 @@ def per_piece(measured, known, sources):
     ----------
     measured : MeasuredSet
     known : Known
-    sources : list of NoteSequence
-        What may have been copied.
+    sources : list of numpy.ndarray of int64
+        What may have been copied, as `copying.moves` gives it.
 
     Returns
     -------
     dict of str to numpy.ndarray of float64, shape (n,)
     """
-    longest, novelty = longest_copies(measured.pieces, sources, resolution=RESOLUTION)
+    longest, novelty = copies(measured.lines, sources)
     values = (_nats(measured, known), novelty, longest, _agreement(measured, known))
     return dict(zip(PER_PIECE, values, strict=True))
 

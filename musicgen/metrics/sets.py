@@ -79,12 +79,17 @@ class MeasuredSet:
         return [piece.meta.get("genre", "") for piece in self.pieces]
 
     @cached_property
+    def lines(self):
+        """Each piece as `copying.moves` gives it."""
+        return [moves(piece, RESOLUTION) for piece in self.pieces]
+
+    @cached_property
     def tokens(self):
         """Each piece as tokens, two per note after the first: the way in time and in pitch from the note before.
 
         The same in every key and at every tempo; pitched tracks are read as one line.
         """
-        return [_tokens(moves(piece, RESOLUTION)) for piece in self.pieces]
+        return [_tokens(line) for line in self.lines]
 
 
 def _tokens(line):
