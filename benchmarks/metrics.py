@@ -6,7 +6,8 @@ its bars in random order, and with phrases of four bars in random order. The wei
 `fit_metrics.py` from one half of four corpora; here are the other halves, two corpora of which nothing was learnt,
 and transcribed recordings.
 
-Judged sets: the held-out half of the chorales is judged beside the other half, then rivals made of it.
+Judged sets: the held-out half of the chorales is judged beside the other half, then rivals made of it. Genres: a
+classifier learns from one half of the pieces, which corpus or genre they are from, and names those of the other.
 
 Speed is processor time of one process. Where muspy cannot be imported, its rows are left out.
 """
@@ -16,6 +17,7 @@ import itertools
 import shutil
 import sys
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +40,7 @@ SHARES = np.linspace(0, 0.5, 11)
 NOISE_PIECES, ORDER_PIECES, SPEED_PIECES, SPEED_BARS, MUSPY_PIECES = 24, 150, 1000, 64, 60
 QUICK = {"noise": 2, "order": 6, "speed": 12, "muspy": 4, "corpora": ("bach-chorales", "folk")}
 GOAL_RHO, GOAL_TOLD, GOAL_S, GOAL_SPEED = 0.95, 0.8, 60, 5
-PHRASE_BARS, REPEATS = 4, 5
+PHRASE_BARS, REPEATS, GENRE_PIECES = 4, 5, 50
 MUSPY_STEPS = (24, 4)  # its own default, and the coarsest that holds sixteenths
 
 
@@ -52,6 +54,10 @@ def main(argv=None):
         add_noise(results, name, fit_for_noise(pieces, QUICK["noise"] if args.quick else NOISE_PIECES), seed)
     add_coherence(results, corpora, clips, QUICK["order"] if args.quick else ORDER_PIECES, seed)
     add_judged(results, corpora["bach-chorales"], seed)
+    labelled = [piece.replace(meta={"genre": name}) for name in corpora for piece in corpora[name][:GENRE_PIECES]]
+    add_genres(results, "corpora", labelled, seed)
+    for name, pieces in clips.items():
+        add_genres(results, name, pieces, seed)
     pieces = long_pieces(corpora, QUICK["speed"] if args.quick else SPEED_PIECES)
     add_speed(results, pieces, corpora, seed)
     if importlib.util.find_spec("muspy"):
@@ -154,6 +160,17 @@ def add_judged(results, pieces, seed):
             results.add(what, figure.pieces.value, figure.unit, reference=real, direction=direction)
         nats = found["nats_per_note"]
         results.add(f"judged, {name}: 5-gram", nats.pieces.value, nats.unit, reference=nats.references.value)
+
+
+def add_genres(results, name, pieces, seed):
+    """How often the classifier names the genre of pieces that it did not see; the reference is the commonest one."""
+    reference = Reference(pieces, seed=seed)
+    found = reference.figures["genre_agreement"]
+    counts = Counter(reference.held_out.genres)
+    chance = max(counts.values()) / counts.total()
+    what = f"genres, {name}: agreement on {counts.total()} pieces of {len(counts)} genres"
+    results.add(what, found.value, "share", reference=chance, direction="max")
+    results.add(f"{what}, 95 % interval, lower end", found.low, "share", direction="max")
 
 
 def long_pieces(corpora, count):

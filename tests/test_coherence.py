@@ -54,6 +54,13 @@ def test_tonal_stability_by_hand():
     assert measured("tonal_stability", piece) == pytest.approx(expected)
 
 
+def test_chroma_continuity_by_hand():
+    bars = {"A": [60] * 4, "B": [60, 60, 60, 62], "C": [62] * 4, "D": [64] * 4}
+    ab, bc = 3 / math.sqrt(10), 1 / math.sqrt(10)  # the cosines of other pairs are 0
+    expected = (ab + bc + 0) / 3 - (ab + bc) / 6
+    assert measured("chroma_continuity", written("ABCD", bars)) == pytest.approx(expected)
+
+
 def test_repetition_by_hand():
     piece = written("ABCABD")
     assert measured("self_similarity", piece) == pytest.approx(2 / 15)

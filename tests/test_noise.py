@@ -31,7 +31,7 @@ def test_short_notes_by_hand():
 def test_isolated_notes_by_hand():
     rows = [
         (0, 1, 60, 80, 0),
-        (2, 3, 62, 80, 0),  # a quarter note after the first: near
+        (1.5, 3, 62, 80, 0),  # half a quarter note after the first: near
         (8, 9, 64, 80, 0),  # alone
         (8, 9, 80, 80, 0),  # 16 semitones away: alone
         (20, 21, 60, 80, 0),
@@ -39,6 +39,8 @@ def test_isolated_notes_by_hand():
     ]
     assert measured("isolated_note_share", rows) == pytest.approx(2 / 6)
     assert measured("isolated_note_share", rows[:1]) == 1.0
+    assert measured("isolated_note_share", [rows[0], (2, 3, 62, 80, 0)]) == 1.0, "a quarter note lies between"
+    assert measured("isolated_note_share", [rows[0], (2e7, 2e7 + 1, 60, 80, 0)]) == 1.0, "months of silence"
 
 
 def test_dissonance_by_hand():

@@ -58,32 +58,27 @@ def _isolated_share(facts):
     """By cells of half a quarter note: those of a note's surroundings less its own hold nothing."""
     if not len(facts.pitched):
         return np.nan
-    origin = facts.starts.min() - NEAR_QUARTERS
-    begin, end = _cells(facts.starts - origin), _cells(facts.ends - origin - SLACK) + 1
+    begin, end, near = _cells(facts.starts), _cells(facts.ends - 2 * SLACK) + 1, int(NEAR_QUARTERS * _CELLS)
     end = np.maximum(end, begin + 1)
-    sums = _filled(begin, end, facts.pitches)
-    near, low = int(NEAR_QUARTERS * _CELLS), np.maximum(facts.pitches - NEAR_SEMITONES, 0)
-    around = (begin - near, end + near, low, np.minimum(facts.pitches + NEAR_SEMITONES, 127) + 1)
-    return np.mean(_boxes(sums, *around) == end - begin)
+    spans = np.stack([begin, end, begin - near, end + near])
+    edges, places = np.unique(spans, return_inverse=True)  # silence between is one cell
+    begin, end, first, last = places.reshape(spans.shape)
+    low, high = np.maximum(facts.pitches - NEAR_SEMITONES, 0), np.minimum(facts.pitches + NEAR_SEMITONES, 127) + 1
+    sums = _summed(begin, end, facts.pitches, len(edges))
+    around = sums[last, high] - sums[first, high] - sums[last, low] + sums[first, low]
+    return np.mean(around == end - begin)
 
 
 def _cells(quarters):
     return np.floor((quarters + SLACK) * _CELLS).astype(np.int64)
 
 
-def _filled(begin, end, pitches):
-    """Sums of sounding cells over all earlier cells and lower pitches: int64, (cells + 1, 129)."""
-    size = int(end.max()) + int(NEAR_QUARTERS * _CELLS) + 1
-    edges = np.zeros((size + 1, 129), np.int64)
+def _summed(begin, end, pitches, cells):
+    """Notes that sound in all earlier cells and at all lower pitches: int64, (cells, 129)."""
+    edges = np.zeros((cells + 1, 129), np.int64)
     np.add.at(edges, (begin + 1, pitches + 1), 1)
     np.add.at(edges, (end + 1, pitches + 1), -1)
-    return edges.cumsum(axis=0).cumsum(axis=0).cumsum(axis=1)
-
-
-def _boxes(sums, begin, end, low, high):
-    """Sums over boxes of cells and pitches."""
-    begin, end = np.maximum(begin, 0), np.minimum(end, len(sums) - 1)
-    return sums[end, high] - sums[begin, high] - sums[end, low] + sums[begin, low]
+    return edges.cumsum(axis=0).cumsum(axis=0).cumsum(axis=1)[:-1]
 
 
 def _dissonant_share(facts):

@@ -70,15 +70,16 @@ QUALITY = {
         0,
         np.inf,
         "Fréchet distance of the vectors of both sets, in standard deviations of the references, squared. The "
-        f"vector: {', '.join(VECTOR)}; what is not defined counts as the references' mean.",
+        f"vector: {', '.join(VECTOR)}; what is not defined counts as the references' mean (Dowson and Landau, The "
+        "Fréchet distance between multivariate normal distributions, Journal of Multivariate Analysis 12, 1982).",
     ),
     "nats_per_note": Standard(
         "nats/note",
         0,
         np.inf,
         f"Negative log-likelihood of the notes under a {ORDER}-gram model of the references with Kneser-Ney "
-        "smoothing, from the distances in time and pitch between successive notes; far below that of real pieces "
-        "means copies or monotony.",
+        "smoothing (Chen and Goodman 1999), from the distances in time and pitch between successive notes; far below "
+        "that of real pieces means copies or monotony.",
     ),
     "novelty": Standard(
         "share",
