@@ -31,7 +31,7 @@ from musicgen.datasets import gtzan_recordings, load_corpus, load_folder
 from musicgen.metrics import COHERENCE, MEASURES, Reference, evaluate, mean_interval, noise_level
 from musicgen.metrics.facts import Facts
 from musicgen.transcription import transcribe_folder
-from musicgen.transforms import concatenate, crop, transpose
+from musicgen.transforms import concatenate, crop, drop_short, transpose
 
 CORPORA = (*LEARNT, "monteverdi", "trecento")
 KINDS = {**NOISES, "random notes on the grid": partial(with_random_notes, resolution=4)}
@@ -137,7 +137,7 @@ def in_phrases(piece, seed):
     """The piece put together from its phrases of four bars, and the same in random order; the last one stays last."""
     edges = piece.timing.quarters_to_seconds(piece.timing.bars(piece.duration)[::PHRASE_BARS])
     edges = np.append(np.maximum(edges, 0.0), piece.duration)
-    phrases = [crop(piece, *edge) for edge in itertools.pairwise(edges)]
+    phrases = [drop_short(crop(piece, *edge), 1.0) for edge in itertools.pairwise(edges)]  # what rounding leaves
     order = np.random.default_rng(seed).permutation(len(phrases) - 1)
     return concatenate(phrases), concatenate([*(phrases[place] for place in order), phrases[-1]])
 
