@@ -5,8 +5,8 @@ corpora of which nothing is learnt, are left to `benchmarks/metrics.py`.
 
 Noise: pieces get random notes (off the grid and on it), wrong pitches, jitter or fragments, of 0 to 50 % of their
 notes; weights of at least 0 are fitted by least squares so that the level comes near the share of notes that are
-noise. Coherence: a logistic function that tells pieces of at least 32 bars from the same pieces with shuffled bars;
-every corpus counts the same.
+noise, pulled towards 0 a little, lest what is rare gets a large weight. Coherence: a logistic function that tells
+pieces of at least 32 bars from the same pieces with shuffled bars; every corpus counts the same.
 """
 
 import argparse
@@ -30,6 +30,7 @@ SHARES = np.linspace(0, 0.5, 6)
 KINDS = {**NOISES, "random notes on the grid": partial(with_random_notes, resolution=4)}
 NOISE_PIECES, ORDER_PIECES = 40, 200  # of each corpus at most
 MAX_NOTES, MIN_NOTES, MIN_BARS = 3000, 30, 32
+PULL = 0.1
 ORDER = ("phrase_order", "bar_line_smoothness")
 WEIGHED = [name for name in NOISE if name != "noise_level"]
 
@@ -74,7 +75,8 @@ def noise_weights(halves):
                     facts = Facts(spoiled)
                     rows.append([scale * NOISE[name].of(facts) for name in WEIGHED])
                     targets.append(-scale * np.log(1 - noise_share(kind, share, len(piece), len(spoiled))))
-    weights, _ = nnls(np.array(rows), np.array(targets))
+    pulled = np.sqrt(PULL) * np.eye(len(WEIGHED))
+    weights, _ = nnls(np.vstack([*rows, pulled]), np.append(targets, np.zeros(len(WEIGHED))))
     return {name: float(f"{weight:.4g}") for name, weight in zip(WEIGHED, weights, strict=True) if weight > 0}
 
 

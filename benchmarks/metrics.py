@@ -207,8 +207,8 @@ def add_muspy(results, pieces):
     sys.path.append(str(ROOT / "tests"))
     from muspy_reference import to_muspy, values
 
-    names = list(values(to_muspy(pieces[0])))
-    jobs = {"mine": lambda: [measured(piece, names) for piece in pieces]}
+    measures = [{**MEASURES, **COHERENCE}[name] for name in values(to_muspy(pieces[0]))]
+    jobs = {"mine": partial(measured, pieces, measures)}
     for steps in MUSPY_STEPS:
         music = [(to_muspy(p, steps), max(1, round(steps * p.timing.meters[0].quarters))) for p in pieces]
         jobs[steps] = partial(muspys, values, music)
@@ -216,7 +216,7 @@ def add_muspy(results, pieces):
     results.add("speed: pieces measured by muspy too", len(pieces), f"with {sum(map(len, pieces))} notes")
     for steps, goal in zip(MUSPY_STEPS, (GOAL_SPEED, None), strict=True):
         mine, theirs = (1000 * seconds[job] / len(pieces) for job in ("mine", steps))
-        what = f"speed: {len(names)} measures of one piece, muspy at {steps} steps per quarter note"
+        what = f"speed: {len(measures)} measures of one piece, muspy at {steps} steps per quarter note"
         results.add(what, mine, "ms", reference=theirs)
         results.add(f"{what}: times its speed", theirs / mine, "×", goal=goal, direction="max")
 
@@ -226,10 +226,9 @@ def muspys(values, music):
     return [values(each, bar) for each, bar in music]
 
 
-def measured(piece, names):
-    """Some measures of a piece."""
-    facts = Facts(piece)
-    return [{**MEASURES, **COHERENCE}[name].of(facts) for name in names]
+def measured(pieces, measures):
+    """Some measures of all pieces."""
+    return [[measure.of(facts) for measure in measures] for facts in map(Facts, pieces)]
 
 
 def processor_seconds(jobs):

@@ -121,16 +121,18 @@ def _off_grid_share(facts):
 
 def _polyphonic_share(facts):
     """Share of the piece's quarters in which more than two pitches sound."""
-    order = np.lexsort((facts.starts, facts.pitches))
-    pitch, start, end = facts.pitches[order], facts.starts[order], facts.ends[order]
-    if len(pitch):  # of notes of one pitch that overlap, what the earlier ones leave over
-        reach = pitch * (end.max() + 1)  # keeps the pitches apart
+    start, end = facts.starts, facts.ends
+    if len(start):  # of notes of one pitch that overlap, what the earlier ones leave over
+        reach = facts.pitches * (end.max() - start.min() + 1)  # keeps the pitches apart
+        order = np.argsort(reach + start)
+        reach, start, end = reach[order], start[order], end[order]
         latest = np.maximum.accumulate(np.concatenate([[-np.inf], reach + end]))[:-1] - reach
         start = np.minimum(np.maximum(start, latest), end)
     times = np.concatenate([start, end])
-    order = np.argsort(times, kind="stable")
-    sounding = np.cumsum(np.repeat([1, -1], len(pitch))[order])[:-1]
-    return _ratio(np.diff(times[order])[sounding > 2].sum(), facts.quarters)
+    order = np.argsort(times)
+    voices = np.cumsum(np.where(order < len(start), 1, -1))[:-1]
+    times = times[order]
+    return _ratio((times[1:] - times[:-1])[voices > 2].sum(), facts.quarters)
 
 
 def _pitch_classes_per_bar(facts):
@@ -176,7 +178,9 @@ MEASURES = {
         "Pitched notes sounding at once, averaged over the time in which any sounds.",
         _polyphony,
     ),
-    "pitches": Measure("pitches", 0, 128, "Number of distinct pitches.", lambda f: len(np.unique(f.pitches))),
+    "pitches": Measure(
+        "pitches", 0, 128, "Number of distinct pitches.", lambda f: np.count_nonzero(np.bincount(f.pitches))
+    ),
     "lowest_pitch": Measure("MIDI pitch", 0, 127, "Lowest pitch.", lambda f: _or_nan(np.min, f.pitches)),
     "highest_pitch": Measure("MIDI pitch", 0, 127, "Highest pitch.", lambda f: _or_nan(np.max, f.pitches)),
     "pitch_range": Measure("semitones", 0, 127, "Highest less lowest pitch.", lambda f: _or_nan(np.ptp, f.pitches)),
