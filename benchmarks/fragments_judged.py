@@ -39,7 +39,7 @@ FEATURES = (
 def fragments_of(composer, pieces, most=None):
     """Tokens of the fragments of pieces, those without empty bars, in random order, at most so many; and genres."""
     pieces, arrays = composer._arrays(list(pieces), argument="validation")
-    tokens, _, labels = composer._fragments_of(pieces, arrays, "validation")
+    tokens, _, labels, _ = composer._fragments_of(pieces, arrays, "validation")
     order = np.random.default_rng(0).permutation(len(tokens))[:most]
     return tokens[order], labels[order]
 

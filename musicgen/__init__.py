@@ -31,7 +31,7 @@ _ROOMS = {
         *("download_gtzan", "load_corpus", "load_folder", "load_gtzan", "load_polyphonic"),
         *("report_data", "split"),
     ],
-    "composers": ["LSTMComposer", "VAEComposer", "load_composer"],
+    "composers": ["GANComposer", "LSTMComposer", "VAEComposer", "load_composer"],
     "plots": ["latent_map", "plot_data_report", "plot_interpolation", "plot_latent_map", "plot_piece"],
     "notebook": ["show_latent_map"],
 }

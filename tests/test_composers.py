@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from musicgen import CheckpointError, InputError, NoteSequence, Timing, Track, load_composer
-from musicgen.composers import LSTMComposer, VAEComposer
+from musicgen.composers import GANComposer, LSTMComposer, VAEComposer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-COMPOSERS = [LSTMComposer, VAEComposer]
+COMPOSERS = [LSTMComposer, VAEComposer, GANComposer]
 
 
 def tune(seed):
@@ -37,8 +37,11 @@ def composer(request):
 
 def test_training_lowers_both_losses(composer):
     losses = composer.history.history
-    assert losses["loss"][-1] < 0.7 * losses["loss"][0]
-    assert losses["val_loss"][-1] < 0.7 * losses["val_loss"][0]
+    if isinstance(composer, GANComposer):  # in a contest no loss need fall: fragments come nearer to the data
+        assert composer.provenance["looks"][-1]["overlap"] > 0.3
+    else:
+        assert losses["loss"][-1] < 0.7 * losses["loss"][0]
+        assert losses["val_loss"][-1] < 0.7 * losses["val_loss"][0]
     assert composer.provenance["pieces"] == 6
     assert composer.provenance["genres"] == {"folk": 3, "march": 3}
 

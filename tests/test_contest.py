@@ -5,7 +5,8 @@ import pytest
 
 from musicgen.composers.backend import keras, to_numpy
 from musicgen.composers.backend.gradients import compile_descent, gradient_of
-from musicgen.composers.contest import Contest, Critic, Generator, binary
+from musicgen.composers.contest import Contest, pitch_classes
+from musicgen.composers.rolls import Critic, Generator, binary, completed
 
 ops = keras.ops
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -43,19 +44,37 @@ def test_binary_rolls_by_hand():
     for step, chosen in enumerate([0, 0, 1, 2]):
         pitches[0, step, 0, chosen] = 4.0
     onsets = np.array([-1, 1, -1, 1], np.float32).reshape(1, 4, 1)
-    roll = to_numpy(binary(pitches, onsets, np.full((1, 4, 1), 0.99, np.float32), "straight-through"))[0, :, 0]
-    np.testing.assert_allclose(roll[:, :3], np.eye(3)[[0, 0, 1, 2]], atol=1e-6)
-    np.testing.assert_allclose(roll[:, 3], [1, 1, 1, 0], atol=1e-6)  # begins, again, another pitch; silence has none
-    drawn = to_numpy(binary(pitches, onsets, np.full((1, 4, 1), 0.99, np.float32), "stochastic"))[0, :, 0, 3]
-    np.testing.assert_allclose(drawn, [1, 0, 1, 0], atol=1e-6)
-    soft = to_numpy(binary(pitches, onsets, np.zeros((1, 4, 1), np.float32), "threshold"))[0, :, 0]
-    assert 0.5 < soft[1, 3] < 1
+    uniform = np.full((1, 4, 1, 2), 0.9999, np.float32)
+    nothing, mask = np.zeros((1, 4, 1, 4), np.float32), np.zeros((1, 2, 1), np.float32)
+
+    def roll(neurons):
+        return to_numpy(completed(binary(pitches, onsets, uniform, neurons), nothing, mask))[0, :, 0]
+
+    np.testing.assert_allclose(roll("straight-through")[:, :3], np.eye(3)[[0, 0, 1, 2]], atol=1e-6)
+    begins = [1, 1, 1, 0]  # begins, again, another pitch; silence has none
+    np.testing.assert_allclose(roll("straight-through")[:, 3], begins, atol=1e-6)
+    drawn = roll("stochastic")
+    np.testing.assert_allclose(drawn[:, :3], np.eye(3)[[2, 2, 2, 2]], atol=1e-6)  # the last quantile is silence
+    np.testing.assert_allclose(drawn[:, 3], 0, atol=1e-6)
+    uniform[..., 0] = 0.5
+    np.testing.assert_allclose(roll("stochastic")[:, 3], [1, 0, 1, 0], atol=1e-6)
+    assert 0.5 < roll("threshold")[1, 3] < 1
+
+
+def test_what_is_given_stays_and_notes_go_on_from_it():
+    given, made = (np.zeros((1, 4, 1, 4), np.float32) for _ in range(2))
+    given[0, [0, 1], 0, 1], given[0, 0, 0, 3] = 1, 1  # pitch 1 for two steps
+    made[0, :, 0, 1], made[0, 1, 0, 3] = 1, 1  # pitch 1 all the time, and an onset where another is given
+    mask = np.array([1.0, 0.0], np.float32).reshape(1, 2, 1)
+    whole = to_numpy(completed(made, given, mask))[0, :, 0]
+    assert whole[:, 1].tolist() == [1, 1, 1, 1]
+    assert whole[:, 3].tolist() == [1, 0, 0, 0]
 
 
 @pytest.fixture
 def contest():
     generator = Generator(**SHAPE, genres=2, noise=8, units=16, blocks=1, seed=0)
-    critic = Critic(**SHAPE, genres=2, units=16, blocks=1, seed=1)
+    critic = Critic(**SHAPE, classes=pitch_classes(60, 5), genres=2, units=16, blocks=1, seed=1)
     contest = Contest(generator, critic, penalty=0.1, neurons="straight-through")
     contest.prepare(2e-3)
     return contest
@@ -70,19 +89,23 @@ def test_a_contest_learns_what_the_data_have(contest):
     for row in range(16):
         first = 16 * (row % 2)
         pitches[row, first : first + 16, 1], onsets[row, first, 1] = 3, 1
+    given, mask = np.zeros((*shape, 7), np.float32), contest.generator.no_mask(16)
 
     def wrong():
-        scores = contest.generator(random.standard_normal((16, 8)).astype(np.float32), labels)
+        scores = contest.generator(random.standard_normal((16, 8)).astype(np.float32), labels, given, mask)
         return np.mean(to_numpy(scores[0]).argmax(axis=-1) != pitches)
 
     before = wrong()
     for _ in range(150):
-        latents, uniform = random.standard_normal((16, 8), np.float32), random.random(shape, np.float32)
-        told = contest.train_on_batch(pitches, onsets, labels, latents, uniform)
-    assert set(told) == {"loss", "critic", "penalty", "lead", "generator"}
+        latents, uniform = random.standard_normal((16, 8), np.float32), random.random((*shape, 2), np.float32)
+        told = contest.train_on_batch(pitches, onsets, labels, mask, latents, uniform)
+    assert set(told) == {"loss", "lead", "generator"}
     assert before > 0.5
     assert wrong() < 0.2
     live = [to_numpy(variable.value) for variable in contest.generator.trainable_variables]
-    contest.finish()
+    with contest.average():
+        averages = [to_numpy(variable.value) for variable in contest.generator.trainable_variables]
+        assert wrong() < 0.2
+    assert any((old != new).any() for old, new in zip(live, averages, strict=True))
     after = [to_numpy(variable.value) for variable in contest.generator.trainable_variables]
-    assert any((old != new).any() for old, new in zip(live, after, strict=True))
+    assert all((old == new).all() for old, new in zip(live, after, strict=True))

@@ -11,7 +11,9 @@ pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parent
 
 
-@pytest.mark.parametrize("name", ["test_composers.py", "test_contest.py", "test_lstm.py", "test_vae.py"])
+@pytest.mark.parametrize(
+    "name", ["test_composers.py", "test_contest.py", "test_gan.py", "test_lstm.py", "test_vae.py"]
+)
 def test_composers_pass_on_jax(name, tmp_path):
     pytest.importorskip("jax", reason="the second backend is JAX")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from musicgen import CheckpointError, EventsCodec, InputError, LSTMComposer, Timing, VAEComposer
+from musicgen import CheckpointError, EventsCodec, GANComposer, InputError, LSTMComposer, Timing, VAEComposer
 from musicgen.cli import main
 from musicgen.composers.learning import warn_of
 from musicgen.datasets import PreparedPieces, prepare
@@ -44,9 +44,16 @@ def vae():
     return VAEComposer(preset="tiny", fragment_bars=2, seed=0)
 
 
-@pytest.mark.parametrize("made", [lstm, vae])
-def test_a_training_that_goes_on_ends_as_an_undisturbed_one(made, tmp_path):
-    settings = {"validation": TUNES[:1], "epochs": 3, "progress": False}
+def gan():
+    return GANComposer(preset="tiny", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("made", "own"),
+    [(lstm, {}), (vae, {}), pytest.param(gan, {"batch_size": 8, "look_every": 3}, marks=pytest.mark.slow)],
+)
+def test_a_training_that_goes_on_ends_as_an_undisturbed_one(made, own, tmp_path):
+    settings = {"validation": TUNES[:1], "epochs": 3, "progress": False, **own}
     whole, parts = made(), made()
     history = whole.fit(TUNES, **settings).history
     steps = {"checkpoint": tmp_path / "state", "checkpoint_every": 2}
@@ -58,6 +65,7 @@ def test_a_training_that_goes_on_ends_as_an_undisturbed_one(made, tmp_path):
         made().fit(TUNES[1:], **settings, **steps, resume=True)
     parts = made()
     assert parts.fit(TUNES, **settings, **steps, resume=True).history == history
+    assert parts.provenance.get("looks") == whole.provenance.get("looks")
     for name, value in whole._weights().items():
         np.testing.assert_array_equal(parts._weights()[name], value)
 
@@ -134,7 +142,9 @@ def test_the_command_names_the_pieces_that_it_leaves_out(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [["lstm"], ["vae", "--fragment-bars", "2"]], ids=["lstm", "vae"])
+@pytest.mark.parametrize(
+    "family", [["lstm"], ["vae", "--fragment-bars", "2"], ["gan", "--fragment-bars", "2"]], ids=["lstm", "vae", "gan"]
+)
 def test_the_command_goes_on_after_it_was_killed(family, tmp_path):
     for number, tune in enumerate(TUNES):
         (tmp_path / "data").mkdir(exist_ok=True)

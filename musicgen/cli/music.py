@@ -27,7 +27,7 @@ from .common import (
 
 def add_train(commands):
     parser = command(commands, "train", _train, "train a composer on pieces")
-    parser.add_argument("family", choices=["lstm", "vae"], help="kind of composer")
+    parser.add_argument("family", choices=["lstm", "vae", "gan"], help="kind of composer")
     parser.add_argument(
         "data",
         metavar="DATA",
@@ -36,8 +36,9 @@ def add_train(commands):
     parser.add_argument("--out", required=True, metavar="MODEL", help="folder for the trained composer")
     sizes = ["tiny", "small", "base", "large"]
     parser.add_argument("--preset", choices=sizes, default="small", help="size of the composer (default small)")
-    parser.add_argument("--fragment-bars", type=COUNT, metavar="N", help="VAE: bars of a fragment (default 4)")
-    parser.add_argument("--epochs", type=COUNT, default=50, help="at most (default 50)")
+    parser.add_argument("--fragment-bars", type=COUNT, metavar="N", help="VAE, GAN: bars of a fragment (default 4)")
+    parser.add_argument("--samples", metavar="DIR", help="GAN: draw samples as they evolve into this folder")
+    parser.add_argument("--epochs", type=COUNT, help="at most (default 50, of a GAN 400)")
     parser.add_argument("--minutes", type=POSITIVE, help="stop after this time")
     parser.add_argument("--held-out", type=SHARE, default=0.1, metavar="SHARE", help="of the pieces (default 0.1)")
     parser.add_argument("--seed", type=WHOLE, default=0, help="default 0")
@@ -71,36 +72,53 @@ def _train(options):
     pieces, refused = _pieces_to_learn(options)
     training, held_out = hold_out(pieces, options.held_out, seed=options.seed)
     print(f"{len(training)} pieces to learn from, {len(held_out or [])} held out", file=sys.stderr)
-    composer = composer_class(options.family)(preset=options.preset, seed=options.seed, **own)
+    composer = composer_class(options.family)(preset=options.preset, seed=options.seed, **own["made"])
     state = Path(f"{options.out}.training")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*could not be used")  # each is named below
         history = composer.fit(
             training,
             validation=held_out,
-            epochs=options.epochs,
             minutes=options.minutes,
             checkpoint=state,
             checkpoint_every=options.checkpoint_every,
             resume=options.resume,
             log_dir=options.log_dir,
-            devices=options.devices,
-            precision=options.precision,
+            **own["trained"],
         ).history
     print(composer.save(options.out))
     remove_state(state)
     if "val_loss" in history:
         print(f"held-out loss {min(history['val_loss']):.3f} nats per token", file=sys.stderr)
+    for look in composer.provenance.get("looks", [])[-1:]:
+        held_out = composer.provenance.get("held_out_overlap")
+        beside = "" if held_out is None else f", held-out pieces {held_out:.3f}"
+        print(f"overlap with what was learnt from {look['overlap']:.3f}{beside}", file=sys.stderr)
     return refusals([*refused, *composer.refused])
 
 
 def _own_settings(options):
-    """What only one family of composers takes."""
-    if options.fragment_bars is None:
-        return {}
-    if options.family != "vae":
-        raise InputError(f"{options.family} learns no fragments", remedy="leave out --fragment-bars, or train a vae")
-    return {"fragment_bars": options.fragment_bars}
+    """What only one family of composers is made and trained with."""
+    gan = options.family == "gan"
+    if options.fragment_bars is not None and options.family == "lstm":
+        raise InputError("lstm learns no fragments", remedy="leave out --fragment-bars, or train a vae or gan")
+    if options.samples is not None and not gan:
+        raise InputError(f"{options.family} shows no samples while it trains", remedy="leave out --samples")
+    if gan and (options.devices is not None or options.precision != "float32"):
+        raise InputError("a gan is trained on one device in float32", remedy="leave out --devices and --precision")
+    made = {} if options.fragment_bars is None else {"fragment_bars": options.fragment_bars}
+    if not gan:
+        epochs = {"epochs": options.epochs or 50}
+        return {"made": made, "trained": epochs | {"devices": options.devices, "precision": options.precision}}
+    return {"made": made, "trained": {"epochs": options.epochs or 400, "listeners": _strips(options)}}
+
+
+def _strips(options):
+    if options.samples is None:
+        return []
+    from ..plots import SampleStrips
+
+    return [SampleStrips(options.samples, log_dir=options.log_dir)]
 
 
 def _pieces_to_learn(options):
@@ -142,8 +160,9 @@ def add_compose(commands):
         "--repetition-penalty", type=AT_LEAST_0, metavar="P", help="against loops of a bar or less; 0 switches off"
     )
     parser.add_argument(
-        "--smoothness", type=FRACTION, metavar="S", help="VAE: how near each fragment is to the one before, 0 to 1"
+        "--smoothness", type=FRACTION, metavar="S", help="VAE, GAN: how near fragments are to those before, 0 to 1"
     )
+    parser.add_argument("--truncation", type=AT_LEAST_0, metavar="T", help="GAN: below 1 is safer, above 1 bolder")
     parser.add_argument("--seed", type=WHOLE, help="the same seed gives the same notes (default: a fresh one)")
     parser.add_argument("--render", action="store_true", help="write audio too")
     parser.add_argument("--plot", action="store_true", help="write a picture too")
@@ -151,7 +170,7 @@ def add_compose(commands):
 
 
 _OF_THE_COMPOSER = (
-    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "smoothness"),
+    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "smoothness", "truncation"),
     *("key", "tempo", "meter", "density", "polyphony", "pitch_range", "instrument"),
 )
 

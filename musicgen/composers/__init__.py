@@ -2,12 +2,12 @@
 
 import importlib
 
-_CLASSES = {"LSTMComposer": "lstm", "VAEComposer": "vae"}
+_CLASSES = {"LSTMComposer": "lstm", "VAEComposer": "vae", "GANComposer": "gan"}
 
 #: Command-line names of the composers.
-FAMILIES = {"lstm": "LSTMComposer", "vae": "VAEComposer"}
+FAMILIES = {"lstm": "LSTMComposer", "vae": "VAEComposer", "gan": "GANComposer"}
 
-__all__ = ["FAMILIES", "LSTMComposer", "VAEComposer", "composer_class", "load_composer"]
+__all__ = ["FAMILIES", "GANComposer", "LSTMComposer", "VAEComposer", "composer_class", "load_composer"]
 
 
 def __getattr__(name):

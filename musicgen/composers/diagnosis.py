@@ -12,7 +12,7 @@ LITTLE_DATA = 5_000  # notes
 LITTLE_LEARNT = 0.75  # of the first epoch's loss
 
 
-def warning(piece, *, dense, sampling, provenance):
+def warning(piece, *, dense=False, sampling=None, provenance=None, cause=None):
     """What is wrong with a composed piece, and the likely cause; None if nothing is.
 
     Parameters
@@ -23,12 +23,14 @@ def warning(piece, *, dense, sampling, provenance):
     sampling : SamplingControls
     provenance : dict
         Of the composer.
+    cause : str, optional
+        The likely cause, where it is not sought in sampling and provenance.
 
     Returns
     -------
     str or None
     """
-    cause = _cause(sampling, provenance)
+    cause = cause or _cause(sampling, provenance)
     if dense:
         return "some bars were cut short: too many notes, the composer is undertrained"
     loop = longest_loop(piece, resolution=4)

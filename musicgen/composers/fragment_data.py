@@ -11,8 +11,8 @@ from ..datasets.prepared import PreparedPieces
 from ..errors import InputError
 
 
-def codec_for_fragments(pieces, held_out):
-    """The codec of prepared pieces, else a melody where most pieces are one, else a piano roll."""
+def codec_for_fragments(pieces, held_out, resolution):
+    """The codec of prepared pieces, else of this resolution: a melody where most pieces are one, or a piano roll."""
     prepared = [part.codec for part in (pieces, held_out) if isinstance(part, PreparedPieces)]
     if prepared:
         if not isinstance(prepared[0], MelodyCodec | PianorollCodec):
@@ -22,12 +22,12 @@ def codec_for_fragments(pieces, held_out):
                 remedy="prepare the data with: --codec melody",
             )
         return prepared[0]
-    melody = MelodyCodec()
+    melody = MelodyCodec(resolution=resolution)
     held = sum(_holds(melody, piece) for piece in pieces)
     if 2 * held > len(pieces):
         return melody
     tracks = max((piece.tracks for piece in pieces), key=len)
-    return PianorollCodec(tracks=tracks)
+    return PianorollCodec(resolution=resolution, tracks=tracks)
 
 
 def _holds(codec, piece):

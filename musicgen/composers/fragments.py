@@ -99,12 +99,14 @@ class Fragments:
         same = (first > 0)[:, None] & (before < SILENT) & (before % HELD == tokens[:, 0])
         return tokens, np.where(tied, TIED, np.where(same, REPEATED, NEW)).astype(np.uint8)
 
-    def on_bars(self, sequence):
+    def on_bars(self, sequence, *, least=None):
         """Lines of a piece from the beginning of its first bar on to the end of its last.
 
         Parameters
         ----------
         sequence : NoteSequence
+        least : int, optional
+            Bars that it must have. Default: those of a fragment.
 
         Returns
         -------
@@ -127,7 +129,7 @@ class Fragments:
                 remedy="leave some out with transforms.limit_polyphony",
             )
         starts, meters = bar_steps(sequence.timing, self.codec.resolution, len(lines))
-        self._check_bars(starts, meters)
+        self._check_bars(starts, meters, self.bars if least is None else least)
         if (starts != np.rint(starts)).any() or (np.diff(starts) != self.bar_steps).any():
             raise InputError(
                 "bars of the piece are cut short, or do not lie on the codec's grid",
@@ -168,17 +170,17 @@ class Fragments:
         self._check_filled(lines[: first[-1] + self.steps])
         return self.parts(lines, first)
 
-    def _check_bars(self, starts, meters):
+    def _check_bars(self, starts, meters, least):
         others = sorted({f"{n}/{d}" for n, d in meters} - {self.name})
         if others:
             raise InputError(
                 f"the piece has bars in {' and '.join(others)}, this composer knows {self.name}",
                 remedy=f"crop it to its bars in {self.name}, or train a composer with meter='{others[0]}'",
             )
-        if len(starts) < self.bars:
+        if len(starts) < least:
             raise InputError(
                 f"the piece has {_bars(len(starts))}, the fragments of this composer have {self.bars}",
-                remedy=f"give at least {self.bars} bars",
+                remedy=f"give at least {least} bars",
             )
 
     def _check_filled(self, lines):

@@ -4,7 +4,8 @@ A bidirectional LSTM reads the fragment beat by beat, and what it knows at every
 of the latent. The decoder, an LSTM over steps, writes the lines of each step one after the other. Where it is
 hierarchical, a conductor turns the latent into one vector per segment before (Roberts et al., "A hierarchical latent
 vector model for learning long-term structure in music", ICML 2018): a segment is a beat of short fragments, a bar of
-long ones, and the decoder begins each bar of these with nothing remembered but that.
+long ones, and the decoder begins each bar of these with nothing remembered but that. Several voices have more in a
+beat than a recurrent state would hold: there encoder and decoder also see each segment's steps directly.
 """
 
 import keras
@@ -21,6 +22,7 @@ OUTPUTS = REST + 1
 CODES = SILENT + 1
 NOTHING = CODES  # code of the step before the first
 FOUND = 64  # features that the encoder keeps of every segment, at least
+TOLD = 32  # features of each line at every step that come from the latent directly
 
 
 class LatentNetwork(keras.Model):
@@ -71,6 +73,7 @@ class LatentNetwork(keras.Model):
         self.by_bar = bars > LONG
         self.segment_steps = bar_steps if self.by_bar else self.beat_steps
         self.segments = self.steps // self.segment_steps
+        self.direct = hierarchical and lines > 1  # whether segments are read and told step by step beside the LSTMs
         self._make_layers(embedding, encoder_units, dropout, seed)
         # In few bits it could not count on.
         self.trained = self.add_weight(
@@ -101,6 +104,8 @@ class LatentNetwork(keras.Model):
         if self.hierarchical:
             self.spread = dense(self.segments * kept, 4, "spread", activation="tanh")
             self.conductor = LSTMLayer(max(self.units // 2, 32), seed=seed + 30, name="conductor")
+            if self.direct:
+                self.told = dense(self.segment_steps * self.lines * TOLD, 50, "told", activation="tanh")
         else:
             self.spread = dense(self.units // 2, 4, "spread", activation="tanh")
         self.decoder = LSTMLayer(self.units, seed=seed + 40, name="decoder")
@@ -137,7 +142,10 @@ class LatentNetwork(keras.Model):
         if self.by_bar:  # what each direction knows when it has read the bar
             beats = self.bar_steps // self.beat_steps
             ahead, back = ahead[:, beats - 1 :: beats], back[:, ::beats]
-        found = self.found(ops.concatenate([ahead, back], axis=-1))
+        known = [ahead, back]
+        if self.direct:
+            known.append(ops.reshape(signal, (shape[0], self.segments, self.segment_steps * shape[2])))
+        found = self.found(ops.concatenate(known, axis=-1))
         if not self.hierarchical:
             found = ops.concatenate([found[:, -1:], found[:, :1]], axis=1)
         found = ops.reshape(found, (shape[0], found.shape[1] * found.shape[2]))
@@ -157,8 +165,12 @@ class LatentNetwork(keras.Model):
         batch = ops.shape(latents)[0]
         if self.hierarchical:
             said = ops.reshape(said, (batch, self.segments, said.shape[1] // self.segments))
-            said = ops.concatenate([said, self.conductor(said)], axis=-1)
-            said = ops.repeat(said, self.segment_steps, axis=1)
+            heard = ops.concatenate([said, self.conductor(said)], axis=-1)
+            heard = ops.repeat(heard, self.segment_steps, axis=1)
+            if self.direct:
+                told = ops.reshape(self.told(said), (batch, self.steps, self.lines * TOLD))
+                heard = ops.concatenate([heard, told], axis=-1)
+            said = heard
         else:
             said = ops.repeat(said[:, None], self.steps, axis=1)
         place = ops.tile(ops.convert_to_tensor(self.place), (self.steps // self.segment_steps, 1))
@@ -266,7 +278,8 @@ class LatentNetwork(keras.Model):
         recurrent = (self.forward, self.backward, self.decoder, *([self.conductor] if self.hierarchical else []))
         for layer in recurrent:
             named |= {f"{layer.name}.{part}": getattr(layer, part) for part in ("kernel", "recurrent_kernel", "bias")}
-        for layer in (self.found, self.mean, self.log_variance, self.spread, self.chain):
+        told = [self.told] if self.direct else []
+        for layer in (self.found, self.mean, self.log_variance, self.spread, self.chain, *told):
             named |= {f"{layer.name}.{part}": getattr(layer, part) for part in ("kernel", "bias")}
         return named
 

@@ -45,6 +45,8 @@ class Training:
         Show a progress bar on standard error.
     callbacks : sequence of keras.callbacks.Callback
         Called at the begin and end of the training, of epochs and of batches.
+    guard : Guard, optional
+        Told of every step; it may end the training, and its state is kept too.
     """
 
     def __init__(
@@ -61,16 +63,19 @@ class Training:
         devices=None,
         progress=True,
         callbacks=(),
+        guard=None,
     ):
         self.model, self.data, self.held_out, self.epochs = model, data, held_out, epochs
         self.learning_rate, self.patience, self.minutes = learning_rate, patience, minutes
-        self.checkpoint, self.devices = checkpoint, devices or OneDevice()
+        self.checkpoint, self.devices, self.guard = checkpoint, devices or OneDevice(), guard
         self.history = keras.callbacks.History()
         hooks = [*callbacks, *([ProgressBar(epochs)] if progress else []), self.history]
         self.callbacks = keras.callbacks.CallbackList(hooks, model=model, epochs=epochs)
-        model.optimizer.build(model.trainable_variables)
+        self.optimizers = getattr(model, "optimizers", None) or [model.optimizer]
+        if len(self.optimizers) == 1:
+            model.optimizer.build(model.trainable_variables)
         self.epoch = self.step = 0
-        self.total = self.seconds = 0.0  # loss of this epoch's steps; time spent before this run
+        self.totals, self.seconds = {}, 0.0  # losses of this epoch's steps; time spent before this run
         self.logs, self.best, self.best_loss, self.waited = [], None, math.inf, 0
 
     def run(self):
@@ -99,24 +104,28 @@ class Training:
         size = len(self.data)
         while self.step < size and not self._time_is_up():
             done = (self.epoch + self.step / size) / self.epochs
-            self.model.optimizer.learning_rate = self.learning_rate * self._decay(done)
+            for optimizer in self.optimizers:
+                optimizer.learning_rate = self.learning_rate * self._decay(done)
             self.callbacks.on_train_batch_begin(self.step)
-            loss = self.devices.train(self.model, self.data[self.step])
-            self.callbacks.on_train_batch_end(self.step, {"loss": loss})
-            self.total += loss
+            told = self.devices.train(self.model, self.data[self.step])
+            self.callbacks.on_train_batch_end(self.step, told)
+            self.totals = {name: self.totals.get(name, 0.0) + float(value) for name, value in told.items()}
             self.step += 1
+            if self.guard and not self.guard.after(self.epoch * size + self.step, told):
+                self.model.stop_training = True
+                break
             if self.checkpoint and self.checkpoint.is_due(self.step):
                 self._save()
         self._end_epoch()
 
     def _end_epoch(self):
-        logs = {"loss": float(self.total / max(self.step, 1))}
+        logs = {name: total / max(self.step, 1) for name, total in self.totals.items()} or {"loss": 0.0}
         if self.held_out is not None:
             logs["val_loss"] = self._held_out_loss()
             self._judge(logs["val_loss"])
         self.callbacks.on_epoch_end(self.epoch, logs)
         self.logs.append({name: float(value) for name, value in logs.items()})
-        self.epoch, self.step, self.total = self.epoch + 1, 0, 0.0
+        self.epoch, self.step, self.totals = self.epoch + 1, 0, {}
         self.model.stop_training |= self._time_is_up() or (self.patience is not None and self.waited >= self.patience)
         if self.checkpoint and self.checkpoint.is_due(0):
             self._save()
@@ -151,13 +160,16 @@ class Training:
 
     def _variables(self):
         """All that changes while training: weights, random state of dropout, optimizer."""
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return [*self.model.variables, *(one for optimizer in self.optimizers for one in optimizer.variables)]
 
     def _save(self):
-        numbers = {name: getattr(self, name) for name in ("epoch", "step", "total", "best_loss", "waited", "logs")}
+        numbers = {name: getattr(self, name) for name in ("epoch", "step", "totals", "best_loss", "waited", "logs")}
         numbers |= {"seconds": self._elapsed(), "stopped": bool(self.model.stop_training)}
         arrays = {f"variable_{i:04d}": v for i, v in enumerate(to_numpy([v.value for v in self._variables()]))}
         arrays |= {f"best_{i:04d}": value for i, value in enumerate(self.best or ())}
+        if self.guard:
+            numbers["guard"], kept = self.guard.state()
+            arrays |= {f"guard_{name}": value for name, value in kept.items()}
         self.checkpoint.write(numbers, arrays)
 
     def _restore(self):
@@ -167,6 +179,9 @@ class Training:
         self._assign(self._variables(), _numbered(arrays, "variable"))
         self.best = _numbered(arrays, "best") or None
         self.model.stop_training = numbers.pop("stopped")
+        if self.guard:
+            kept = {name.removeprefix("guard_"): value for name, value in arrays.items() if name.startswith("guard_")}
+            self.guard.restore(numbers.pop("guard"), kept)
         for name, value in numbers.items():
             setattr(self, name, value)
 

@@ -6,25 +6,18 @@ import warnings
 import numpy as np
 
 from ..codecs import MelodyCodec, PianorollCodec
-from ..datasets.prepared import PreparedPieces
 from ..errors import InputError
 from .attributes import ATTRIBUTES
 from .base import whole_number
 from .drawing import SamplingControls
-from .fragment_data import (
-    checked_meter,
-    codec_for_fragments,
-    commonest_meter,
-    genre_of,
-    median_tempi,
-    without_empty_bars,
-)
-from .fragments import REPEATED, TIED, FragmentBatches, Fragments, lines_for
+from .fragment_composer import FragmentComposer
+from .fragment_data import checked_meter, median_tempi
+from .fragments import REPEATED, TIED, FragmentBatches
 from .latent import LatentNetwork, divergences
 from .latent_space import ACTIVE, LatentSpace, steepest
-from .learning import digest_of, encoded, pieces_to_learn, warn_of
+from .learning import digest_of, pieces_to_learn, warn_of
 from .mixing import Mixing
-from .neural import NetworkComposer, Schedule
+from .neural import Schedule
 from .walks import Walk
 from .writing import Writer
 
@@ -34,7 +27,7 @@ LOOKED_AT = 20_000  # fragments from which the latent space is told
 LITTLE = 1.0  # bits per fragment below which the latent counts as ignored
 
 
-class VAEComposer(Mixing, NetworkComposer):
+class VAEComposer(Mixing, FragmentComposer):
     """Variational autoencoder (Kingma and Welling 2014) over fragments of a few bars, after MusicVAE (Roberts 2018).
 
     Parameters
@@ -222,7 +215,7 @@ class VAEComposer(Mixing, NetworkComposer):
         held_out = pieces_to_learn(validation, "validation") if validation is not None else None
         self.refused = ()
         pieces, arrays = self._arrays(pieces, held_out)
-        tokens, ties, labels = self._fragments_of(pieces, arrays)
+        tokens, ties, labels, _ = self._fragments_of(pieces, arrays)
         check = None
         if held_out is not None:
             held_out, held_out_arrays = self._arrays(held_out, argument="validation")
@@ -244,46 +237,6 @@ class VAEComposer(Mixing, NetworkComposer):
         self._record_provenance(pieces, history)
         self._look_at(tokens, ties, labels, pieces)
         return history
-
-    def _arrays(self, pieces, held_out=None, argument="sequences"):
-        """Pieces that the codec holds, and their arrays; the codec is chosen where there is none."""
-        if self.codec is None:
-            self.codec = codec_for_fragments(pieces, held_out)
-        pieces, arrays, refused = encoded(pieces, self.codec, type(self.codec), argument)
-        self.refused += tuple(refused)
-        return pieces, arrays
-
-    def _fragments_of(self, pieces, arrays, argument="sequences"):
-        """Tokens, ties and genres (indices, -1 for none) of all fragments of the pieces."""
-        timings = list(pieces.timings()) if isinstance(pieces, PreparedPieces) else [p.timing for p in pieces]
-        genres = [genre_of(pieces, index) for index in range(len(pieces))]
-        if argument == "sequences":
-            self.genres = self.genres or tuple(sorted(set(genres) - {""}))
-            self.lines = self.lines or lines_for(self.codec, arrays)
-            self.meter = self.meter or commonest_meter(timings, [len(array) for array in arrays], self.codec)
-        self._cutter = self._make_cutter()
-        self.latent_dim = self.latent_dim or self.presets[self.preset]["latent_dim"] * self._cutter.lines
-        found, ties, labels, left_out = [], [], [], 0
-        for array, timing, genre in zip(arrays, timings, genres, strict=True):
-            tokens, tied, over = self._cutter.cut(array, timing)
-            filled = without_empty_bars(tokens, self._cutter.bar_steps)
-            found.append(tokens[filled])
-            ties.append(tied[filled])
-            labels += [self.genres.index(genre) if genre in self.genres else -1] * int(filled.sum())
-            left_out += over
-        if left_out:
-            warnings.warn(
-                f"{left_out:,} notes of {argument} were left out: more sound at once than this composer writes "
-                f"({' + '.join(map(str, self.lines))})",
-                stacklevel=3,
-            )
-        tokens = np.concatenate(found)
-        if not len(tokens):
-            raise InputError(
-                f"{argument} holds no {self.fragment_bars} bars in a row in {self.meter} without an empty bar",
-                remedy="give longer pieces, or choose other fragment_bars or another meter",
-            )
-        return tokens, np.concatenate(ties), np.array(labels)
 
     def _look_at(self, tokens, ties, labels, pieces):
         """Learn where the data lie in latent space, and tell whether the latent is used."""
@@ -320,12 +273,9 @@ class VAEComposer(Mixing, NetworkComposer):
 
     # ---- the network
 
-    def _make_cutter(self):
-        numerator, denominator = map(int, self.meter.split("/"))
-        return Fragments(self.codec, bars=self.fragment_bars, meter=(numerator, denominator), lines=self.lines)
-
     def _make_network(self):
         self._cutter = self._make_cutter()
+        self.latent_dim = self.latent_dim or self.presets[self.preset]["latent_dim"] * self._cutter.lines
         sizes = {name: getattr(self, name) for name in (*self.presets[self.preset], *self._learning)}
         shape = {"bars": self.fragment_bars, "bar_steps": self._cutter.bar_steps, "lines": self._cutter.lines}
         self.network = LatentNetwork(**shape, **sizes, hierarchical=self.hierarchical, seed=self.seed)

@@ -2,17 +2,14 @@
 
 import numpy as np
 
-from ..codecs.melody import HOLD, REST
+from ..codecs.melody import HOLD
 from ..errors import InputError
-from ..notes import NoteSequence
 from ..score.key import KEYS, PROFILES, estimate_key
-from ..timing import Timing
 from .attributes import pitch_class_time
-from .base import checked_sequences, finished
-from .controls import achieved, checked_key, checked_number
+from .controls import checked_key, checked_number
 from .diagnosis import warning
 from .fragments import moved
-from .primers import continued_timing
+from .requests import Continuation, begun, told_of, with_findings
 
 CANDIDATES = 4  # fragments that are written for every place, of which one is taken
 STEP_COST = 0.02  # of a semitone between two fragments, in shares of time in key
@@ -45,23 +42,20 @@ class Walk:
         self.tempo = checked_number("tempo", options["tempo"], 10, 400, "beats per minute")
         self.key = checked_key(options["key"])
         self.label = -1 if genre is None else composer.genres.index(genre)
-        self.register = None
-        self.primer = None if primer is None else checked_sequences([primer], "primer")[0]
-        if self.primer is not None:
+        self.register = self.before = None
+        if primer is not None:
             if self.tempo is not None:
                 raise InputError("tempo cannot be asked for beside a primer", remedy="the primer brings its tempo")
-            self._listen()
+            self._listen(primer)
 
-    def _listen(self):
+    def _listen(self, primer):
         """Hear the primer's last bars."""
-        lines, self.before = self.cutter.on_bars(self.primer)
-        self.primer_bars = len(lines) // self.cutter.bar_steps
-        tokens, _ = self.cutter.parts(lines, [len(lines) - self.cutter.steps])
+        self.before = Continuation(self.composer, primer, least=self.cutter.bars)
+        tokens, _ = self.cutter.parts(self.before.lines, [len(self.before.lines) - self.cutter.steps])
         self.heard = self.composer._writer.encode(tokens)[0]
         self.register = middle_pitch(tokens)[0]
-        self.timing = continued_timing(self.primer)
         if self.key is None:
-            self.key = estimate_key(self.primer)
+            self.key = estimate_key(self.before.primer)
 
     def pieces(self, count, progress=None):
         """The pieces, each of which its number and the seed alone decide."""
@@ -79,43 +73,22 @@ class Walk:
 
     def _begin_way(self, number):
         random = np.random.default_rng([self.seed, number])
-        heard = None if self.primer is None else self.composer._space.normal(self.heard, self.label)[0]
+        heard = None if self.before is None else self.composer._space.normal(self.heard, self.label)[0]
         return _Way(random, self.composer.latent_dim, heard, self.key, self.register)
 
     def _piece(self, tokens, key, number):
         share = self.composer.provenance["latent"]["ties"]
         tied = np.random.default_rng([self.seed, number, 1, 1]).random(tokens[:, 0].shape) < share
         lines = self.cutter.joined(tokens, tied)[: self.bars * self.cutter.bar_steps]
-        meta = {"composer": type(self.composer).__name__, "seed": self.seed, "number": number, "bars": self.bars}
-        defaults = self.composer.options
-        meta |= {name: value for name, value in self.options.items() if value != defaults[name]}
-        meta |= {"title": f"{self.genre or 'piece'} {number + 1}"} | ({"genre": self.genre} if self.genre else {})
-        piece, start = self._begun(lines, meta) if self.primer is None else self._continued(lines, meta)
+        request = {"genre": self.genre, "seed": self.seed, "bars": self.bars, "options": self.options}
+        meta = told_of(self.composer, number=number, **request)
+        if self.before is None:
+            piece, start = begun(self.composer, lines, self.bars, bpm=self.tempo, meta=meta), 0.0
+        else:
+            piece, start = self.before.piece(lines, self.bars, meta), self.before.start
         wrong = warning(piece, dense=False, sampling=self.drawing, provenance=self.composer.provenance)
         asked = {"genre": self.genre, "bars": self.bars, "tempo": self.tempo, "key": self.options["key"] and key}
-        found = {f"asked_{name}": str(value) for name, value in asked.items() if value}
-        found |= {f"achieved_{name}": value for name, value in achieved(piece, start).items()}
-        return piece.replace(meta=found | ({"warning": wrong} if wrong else {}))
-
-    def _begun(self, lines, meta):
-        tempi = self.composer.provenance["tempo"]
-        bpm = self.tempo or tempi.get(self.genre or "", tempi[""])
-        piece = self.cutter.piece(lines, timing=Timing.regular(bpm, self.cutter.meter), meta=meta)
-        return finished(piece, self.bars), 0.0
-
-    def _continued(self, lines, meta):
-        """The primer with new bars behind its last one, and where they begin, in s."""
-        given, offset = self.primer, self.primer_bars * self.cutter.bar_steps - self.before
-        silence = np.full((offset, lines.shape[1]), REST, lines.dtype)
-        tracks = given.tracks
-        known = getattr(self.composer.codec, "tracks", tracks[:1])
-        tracks = tracks + tuple(known[len(tracks) :])
-        added = self.cutter.piece(np.concatenate([silence, lines]), timing=self.timing, tracks=tracks)
-        meta = {**given.meta, **meta, "primer": given.meta.get("title", "a given piece")}
-        notes = np.concatenate([given.notes, added.notes])
-        piece = NoteSequence(notes, tracks, self.timing, max(added.duration, given.duration), meta)
-        start = float(self.timing.quarters_to_seconds(self.timing.first_bars(self.primer_bars + 1)[-1]))
-        return finished(piece, self.primer_bars + self.bars), start
+        return with_findings(piece, start, asked, wrong)
 
 
 class _Way:

@@ -34,7 +34,7 @@ class Writer:
         tokens : int, shape (n, steps, lines)
         """
         codes = codes_of(tokens).astype(np.int32)
-        parts = [to_numpy(self._encode(group)) for group in _groups(codes)]
+        parts = [to_numpy(self._encode(group)) for group in groups(codes)]
         return tuple(np.concatenate(part)[: len(tokens)] for part in zip(*parts, strict=True))
 
     def write(self, latents, seeds, controls):
@@ -58,8 +58,8 @@ class Writer:
         loop, numbers = self._loops[controls.filters], controls.row(OUTPUTS)
         shape = (self.network.steps, self.network.lines)
         uniform = np.stack([np.random.default_rng(seed).random(shape, np.float32) for seed in seeds])
-        groups = zip(_groups(np.asarray(latents, np.float32)), _groups(uniform), strict=True)
-        written = [to_numpy(loop(some, numbers, np.moveaxis(drawn, 0, 2))) for some, drawn in groups]
+        pairs = zip(groups(np.asarray(latents, np.float32)), groups(uniform), strict=True)
+        written = [to_numpy(loop(some, numbers, np.moveaxis(drawn, 0, 2))) for some, drawn in pairs]
         return np.concatenate([np.moveaxis(tokens, 1, 0) for tokens in written])[: len(latents)].astype(np.uint8)
 
     def _made_loop(self, filters):
@@ -98,8 +98,8 @@ class Writer:
         return self._judged(tokens, latents)[1]
 
     def _judged(self, tokens, latents):
-        groups = zip(_groups(np.asarray(latents, np.float32)), _groups(np.asarray(tokens, np.int32)), strict=True)
-        parts = [to_numpy(self._told(some, told, codes_of(told).astype(np.int32))) for some, told in groups]
+        pairs = zip(groups(np.asarray(latents, np.float32)), groups(np.asarray(tokens, np.int32)), strict=True)
+        parts = [to_numpy(self._told(some, told, codes_of(told).astype(np.int32))) for some, told in pairs]
         return tuple(np.concatenate(part)[: len(tokens)] for part in zip(*parts, strict=True))
 
     def _tell(self, latents, tokens, codes):
@@ -108,7 +108,7 @@ class Writer:
         return ops.logsumexp(scores, axis=-1) - chosen, chosen >= ops.max(scores, axis=-1)
 
 
-def _groups(array):
+def groups(array):
     """An array in parts of the sizes that are compiled; the last is filled up with its last row."""
     for first in range(0, len(array), BATCH_SIZES[-1]):
         group = array[first : first + BATCH_SIZES[-1]]

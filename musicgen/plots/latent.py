@@ -52,10 +52,10 @@ def plot_interpolation(sequences, *, distances=None):
     figure = new_figure(float(np.clip(1.55 * len(pieces), 6.0, 24.0)), 2.6 if distances is None else 4.0)
     rows = 1 if distances is None else 2
     grid = figure.add_gridspec(rows, len(pieces), height_ratios=[3, 2][:rows])
-    low, high = _pitch_range(pieces)
+    low, high = pitch_limits(pieces)
     for number, piece in enumerate(pieces):
         ax = figure.add_subplot(grid[0, number])
-        _draw_roll(ax, piece, low, high)
+        draw_roll(ax, piece, low, high)
         ax.set_title(_step_name(number, len(pieces)), color=INK, fontsize=9)
         if not number:
             ticks = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0] or [low]
@@ -168,14 +168,16 @@ def genre_colours(genres):
     return colours | ({"": _NO_GENRE} if "" in genres else {})
 
 
-def _pitch_range(pieces):
+def pitch_limits(pieces):
+    """Lowest and highest pitch of pictures of pieces side by side."""
     pitches = np.concatenate([piece.notes["pitch"] for piece in pieces]).astype(int)
     if not len(pitches):
         return 60, 72
     return max(int(pitches.min()) - _ROOM, 0), min(int(pitches.max()) + _ROOM, 127)
 
 
-def _draw_roll(ax, piece, low, high):
+def draw_roll(ax, piece, low, high):
+    """A small piano roll without labels."""
     for track in np.unique(piece.notes["track"]).tolist():
         notes = piece.notes[piece.notes["track"] == track]
         draw_notes(ax, notes, notes["pitch"].astype(float), COLOURS[track % len(COLOURS)], 0.4)

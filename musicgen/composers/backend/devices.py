@@ -76,11 +76,14 @@ class OneDevice:
         """Refuse a policy of `precision` that these devices cannot train with."""
 
     def train(self, model, batch):
-        """One step of a compiled model on a batch of (inputs, targets, weights): the mean loss of what counts."""
-        return model.train_on_batch(*batch, return_dict=True)["loss"]
+        """One step of a compiled model on a batch of (inputs, targets, weights): losses by name.
+
+        "loss" is the mean loss of what counts.
+        """
+        return model.train_on_batch(*batch, return_dict=True)
 
     def test(self, model, batch):
-        """The same loss without a step."""
+        """The mean loss without a step."""
         return model.test_on_batch(*batch, return_dict=True)["loss"]
 
 
@@ -148,7 +151,7 @@ class TensorFlowDevices(OneDevice):
 
     def train(self, model, batch):
         self._compile(model)
-        return float(self._train(self._shares(batch), np.float32(batch[2].sum())))
+        return {"loss": float(self._train(self._shares(batch), np.float32(batch[2].sum())))}
 
     def test(self, model, batch):
         self._compile(model)

@@ -1,0 +1,347 @@
+"""GANComposer: melodies and rhythms from two networks in a contest."""
+
+import json
+import warnings
+from collections import Counter
+
+import numpy as np
+
+from ..codecs import MelodyCodec, PianorollCodec
+from ..codecs.melody import HOLD
+from ..errors import InputError
+from .base import whole_number
+from .contest import Contest, pitch_classes
+from .filling import Maker
+from .fragment_composer import FragmentComposer
+from .fragment_data import checked_meter, median_tempi
+from .guard import Guard
+from .inventing import Inventing, Request
+from .learning import digest_of, pieces_to_learn, warn_of
+from .neural import Schedule
+from .roll_data import RollBatches, keys_of, shift_to_white, shifted, tokens_of
+from .rolls import NEURONS, Critic, Generator
+from .training import Training, tensorboard_callbacks
+
+BATCH, FEWEST = 32, 8  # fragments of a step, and fewest that the networks can learn from
+
+
+class GANComposer(Inventing, FragmentComposer):
+    """Generative adversarial network (Goodfellow et al. 2014) over fragments, after MuseGAN (Dong et al. 2018).
+
+    Parameters
+    ----------
+    preset : {"tiny", "small", "base", "large"}
+        Named size; the arguments below, where given, take the place of its values.
+    codec : MelodyCodec or PianorollCodec, optional
+        Default: a melody where most of the training pieces are one, else a piano roll, of 12 steps per quarter note.
+    fragment_bars : int
+        Bars that are written at once.
+    meter : str, optional
+        Such as "3/4". Default: the one with most bars in the training data.
+    noise, units, blocks : int, optional
+        Widths of the noise and of the layers, and layers of either network; see `rolls.RollNetwork`.
+    neurons : {"straight-through", "stochastic", "threshold"}
+        How outputs become binary, see `rolls.binary`.
+    penalty : float, optional
+        Weight of the critic's squared gradients, see `contest.Contest`.
+    lines : sequence of int, optional
+        Notes at once in each track. Default: as the training data have them, 8 in all at most.
+    pitch_range : (int, int), optional
+        Lowest and highest MIDI pitch that is written, before it is moved into its key. Default: the training data's.
+    genres : sequence of str
+        Labels that it knows. Default: those of the training data.
+    seed : int
+        Of initial weights, noise and order of the training data.
+
+    Examples
+    --------
+    >>> from musicgen import GANComposer, NoteSequence
+    >>> scale = NoteSequence([(i / 2, i / 2 + 0.5, 60 + i % 8, 80, 0) for i in range(80)])
+    >>> composer = GANComposer(preset="tiny", seed=0)
+    >>> history = composer.fit([scale], epochs=1, progress=False)
+    >>> len(composer.interpolate(3, seed=0))
+    3
+    """
+
+    options = {"truncation": 1.0, "smoothness": 0.5, "tempo": None, "key": None}
+    presets = {
+        "tiny": {"noise": 16, "units": 48, "blocks": 1},
+        "small": {"noise": 64, "units": 192, "blocks": 2},
+        "base": {"noise": 96, "units": 320, "blocks": 2},
+        "large": {"noise": 128, "units": 512, "blocks": 3},
+    }
+    resolution = 12
+
+    def __init__(
+        self,
+        preset="small",
+        *,
+        codec=None,
+        fragment_bars=4,
+        meter=None,
+        noise=None,
+        units=None,
+        blocks=None,
+        neurons="straight-through",
+        penalty=1.0,
+        lines=None,
+        pitch_range=None,
+        genres=(),
+        seed=0,
+    ):
+        if preset not in self.presets:
+            raise InputError(f"preset {preset!r} is unknown", remedy=f"one of {', '.join(self.presets)}")
+        given = {"noise": noise, "units": units, "blocks": blocks}
+        sizes = self.presets[preset] | {name: value for name, value in given.items() if value is not None}
+        for name, value in sizes.items():
+            setattr(self, name, whole_number(name, value, 1))
+        if codec is not None and not isinstance(codec, MelodyCodec | PianorollCodec):
+            raise InputError(f"codec must be a MelodyCodec or a PianorollCodec, not {type(codec).__name__}")
+        if neurons not in NEURONS:
+            raise InputError(f"neurons {neurons!r} are unknown", remedy=f"one of {', '.join(NEURONS)}")
+        if not penalty > 0:
+            raise InputError(f"penalty must be above 0, not {penalty!r}")
+        self.preset, self.codec, self.seed = preset, codec, whole_number("seed", seed, 0)
+        self.fragment_bars, self.neurons, self.penalty = (
+            whole_number("fragment_bars", fragment_bars, 1),
+            neurons,
+            penalty,
+        )
+        self.meter, self.genres = None if meter is None else checked_meter(meter), tuple(map(str, genres))
+        self.lines = None if lines is None else tuple(lines)
+        self.pitch_range = None if pitch_range is None else _checked_range(pitch_range)
+
+    def get_config(self):
+        """Constructor arguments but the codec."""
+        names = ("preset", "fragment_bars", "meter", *self.presets[self.preset], "neurons", "penalty", "lines")
+        return {name: getattr(self, name) for name in (*names, "pitch_range", "genres", "seed")}
+
+    # ---- training
+
+    def fit(
+        self,
+        sequences,
+        *,
+        epochs=100,
+        validation=None,
+        batch_size=None,
+        learning_rate=1e-3,
+        minutes=None,
+        look_every=200,
+        listeners=(),
+        checkpoint=None,
+        checkpoint_every=200,
+        resume=False,
+        log_dir=None,
+        progress=True,
+        callbacks=(),
+    ):
+        """Learn from pieces.
+
+        Pieces are moved to the white keys first, and compositions into the keys that the pieces were in. Every
+        `look_every` steps a guard compares fragments that the generator invents with training fragments; the
+        generator that came nearest is kept. If the networks diverge, or the generator writes one thing only, the
+        training ends with a warning that says so; `provenance["looks"]` has all that was found.
+
+        Parameters
+        ----------
+        sequences : iterable of NoteSequence, or path-like
+            `meta["genre"]` becomes a label. What the codec cannot hold is left out: `refused` then lists (source,
+            reason), and a warning counts them. A path names a folder that `musicgen prepare` wrote.
+        epochs : int
+            Passes over the data at most.
+        validation : iterable of NoteSequence, or path-like, optional
+            Held-out pieces: `provenance["held_out_overlap"]` tells how near they come themselves.
+        batch_size : int, optional
+            Fragments per step. Default: 32, or fewer where there are not so many.
+        learning_rate : float
+            Of both networks at the beginning.
+        minutes : float, optional
+            Stop when this time is up.
+        look_every : int
+        listeners : sequence of callable
+            Called at every look with step, what was found (dict of str to float) and pieces that were invented, list
+            of NoteSequence; such as `plots.SampleStrips`.
+        checkpoint, checkpoint_every, resume, log_dir, progress, callbacks
+            As in `LSTMComposer.fit`.
+
+        Returns
+        -------
+        keras.callbacks.History
+            One entry per epoch: `history["loss"]`, the critic's; `history["generator"]`, the generator's;
+            `history["lead"]`, by which the critic prefers real fragments.
+
+        Raises
+        ------
+        InputError
+            If there are too few fragments for a step; a number makes no sense; `checkpoint` holds an unfinished
+            training and `resume` is not set.
+        MissingDependencyError
+            If `log_dir` is given and TensorBoard is not installed.
+        CheckpointError
+            If the state in `checkpoint` is damaged, or of other data or settings.
+        """
+        schedule = Schedule(
+            learning_rate=learning_rate,
+            epochs=epochs,
+            patience=None,
+            minutes=minutes,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            log_dir=log_dir,
+            devices=None,
+            precision="float32",
+            progress=progress,
+            callbacks=callbacks,
+        )
+        whole_number("look_every", look_every, 1)
+        pieces = pieces_to_learn(sequences)
+        held_out = pieces_to_learn(validation, "validation") if validation is not None else None
+        self.refused = ()
+        pieces, arrays = self._arrays(pieces, held_out)
+        tokens, _, labels, owners = self._fragments_of(pieces, arrays)
+        tokens = self._on_white_keys(tokens, pieces, owners)
+        size = self._checked_batch(schedule.batch_size(batch_size, min(BATCH, len(tokens))), len(tokens))
+        if held_out is not None:
+            held_out, arrays = self._arrays(held_out, argument="validation")
+            cut, _, _, of_held_out = self._fragments_of(held_out, arrays, "validation")
+            held_out = self._on_white_keys(cut, held_out, of_held_out)
+        warn_of(self.refused)
+        if self.pitch_range is None:
+            pitches = tokens[tokens < HOLD]
+            self.pitch_range = (int(pitches.min()), int(pitches.max()))
+        facts = {"tempo": median_tempi(pieces, self.genres), "keys": _keys(pieces)}
+        facts |= {"fragments": len(tokens), "labels": _labels(labels, self.genres)}
+        history, guard = self._contend(tokens, labels, schedule, size, look_every, listeners)
+        self._record_provenance(pieces, history)
+        self.provenance |= facts | {"looks": guard.looks}
+        if held_out is not None:
+            self.provenance["held_out_overlap"] = guard.overlap_of(held_out)
+        if guard.problem:
+            self.provenance["warning"] = guard.problem
+            warnings.warn(f"{guard.problem}; the best generator before is kept", stacklevel=2)
+        return history
+
+    def _on_white_keys(self, tokens, pieces, owners):
+        shifts = np.array([shift_to_white(key) for key in keys_of(pieces)])
+        return shifted(tokens, shifts[owners], self._pitched)
+
+    @property
+    def _pitched(self):
+        """Which lines are no drums: bool, (lines,)."""
+        tracks = getattr(self.codec, "tracks", None)
+        return np.repeat([not track.drum for track in tracks], self.lines) if tracks else np.ones(1, bool)
+
+    def _checked_batch(self, size, count):
+        if count < max(size, FEWEST):
+            raise InputError(
+                f"sequences holds {count} fragments of {self.fragment_bars} bars, fewer than the {max(size, FEWEST)} "
+                "that one step needs",
+                remedy="give more or longer pieces, or a smaller batch_size" if size > FEWEST else "give more pieces",
+            )
+        return size
+
+    def _contend(self, tokens, labels, schedule, size, look_every, listeners):
+        """Let the networks learn; returns the Keras History and the guard."""
+        if self.network is None:
+            self._build()
+        contest = Contest(self.network, self._make_critic(), penalty=self.penalty, neurons=self.neurons)
+        contest.prepare(schedule.learning_rate)
+        shape = {"generator": self.network, "lowest": self.pitch_range[0], "batch_size": size, "seed": self.seed}
+        guard = Guard(
+            contest,
+            lambda count: self._invented([[self.seed, 9, row] for row in range(count)], labels),
+            tokens,
+            bar_steps=self._cutter.bar_steps,
+            every=look_every,
+            seed=self.seed,
+            listeners=[*self._logs(schedule.log_dir), *map(self._telling, listeners)],
+        )
+        told = json.dumps({"batch_size": size, "look_every": look_every})
+        history = Training(
+            contest,
+            RollBatches(tokens, labels, **shape),
+            epochs=schedule.epochs,
+            learning_rate=schedule.learning_rate,
+            minutes=schedule.minutes,
+            checkpoint=schedule.state(self.get_config() | {"data": digest_of([tokens]) + told}),
+            progress=schedule.progress,
+            callbacks=[*tensorboard_callbacks(schedule.log_dir), *schedule.callbacks],
+            guard=guard,
+        ).run()
+        guard.finish()
+        self._set_weights(guard.best)
+        return history, guard
+
+    def _invented(self, seeds, labels):
+        """Fragments on the white keys, of genres as the data have them."""
+        drawn = np.random.default_rng([self.seed, 10]).choice(labels, len(seeds))
+        return self._tokens(*self._maker.invent(self._genre_rows(drawn), seeds))
+
+    def _tokens(self, pitches, onsets):
+        return tokens_of(pitches, onsets, self.pitch_range[0], self.network.keys)
+
+    def _genre_rows(self, labels):
+        """Labels (n,), -1 for none, as the networks take them: float32, (n, genres)."""
+        table = np.concatenate([np.eye(len(self.genres)), np.zeros((1, len(self.genres)))])
+        return table[np.asarray(labels)].astype(np.float32)
+
+    def _logs(self, log_dir):
+        if log_dir is None:
+            return []
+        from .backend.logs import write_numbers
+
+        return [lambda step, found, tokens: write_numbers(log_dir, found, step)]
+
+    def _telling(self, listener):
+        """A listener that is told pieces in place of tokens."""
+        return lambda step, found, tokens: listener(
+            step, found, [self._cutter.piece(lines, bpm=120.0) for lines in tokens[:16]]
+        )
+
+    # ---- the network
+
+    def _make_network(self):
+        self._cutter = self._make_cutter()
+        self.network = Generator(noise=self.noise, **self._shape(), seed=self.seed)
+        self._maker = Maker(self.network, self.neurons)
+
+    def _make_critic(self):
+        lowest, highest = self.pitch_range
+        return Critic(classes=pitch_classes(lowest, highest - lowest + 1), **self._shape(), seed=self.seed + 1000)
+
+    def _shape(self):
+        lowest, highest = self.pitch_range
+        return {
+            "bars": self.fragment_bars,
+            "bar_steps": self._cutter.bar_steps,
+            "lines": self._cutter.lines,
+            "keys": highest - lowest + 1,
+            "genres": len(self.genres),
+            "units": self.units,
+            "blocks": self.blocks,
+        }
+
+    # ---- composing
+
+    def _compose(self, count, *, bars, genre, primer, seed, progress, **options):
+        request = Request(self, genre=genre, seed=seed, options=options)
+        return request.pieces(count, bars, primer, progress)
+
+
+def _checked_range(pitch_range):
+    low, high = map(int, pitch_range)
+    if not 0 <= low < high <= 127:
+        raise InputError(f"pitch_range must rise within 0 to 127, not {pitch_range!r}")
+    return low, high
+
+
+def _keys(pieces):
+    """How many pieces are in each key; those without one are left out."""
+    return dict(Counter(key for key in keys_of(pieces) if key))
+
+
+def _labels(labels, genres):
+    """How many fragments each genre has."""
+    return {genre: int(np.sum(labels == number)) for number, genre in enumerate(genres)}
