@@ -5,8 +5,8 @@ corpora of which nothing is learnt, are left to `benchmarks/metrics.py`.
 
 Noise: pieces get random notes (off the grid and on it), wrong pitches, jitter or fragments, of 0 to 50 % of their
 notes; weights of at least 0 are fitted by least squares so that the level comes near the share of notes that are
-noise, pulled towards 0 a little, lest what is rare gets a large weight. Coherence: a logistic function that tells
-pieces of at least 32 bars from the same pieces with shuffled bars; every corpus counts the same.
+noise, pulled towards 0 a little, lest what is rare gets a large weight. Coherence: two logistic functions
+that tell pieces of at least 32 bars from the same pieces with shuffled bars; every corpus counts the same.
 """
 
 import argparse
@@ -31,7 +31,7 @@ KINDS = {**NOISES, "random notes on the grid": partial(with_random_notes, resolu
 NOISE_PIECES, ORDER_PIECES = 40, 200  # of each corpus at most
 MAX_NOTES, MIN_NOTES, MIN_BARS = 3000, 30, 32
 PULL = 0.1
-ORDER = ("phrase_order", "bar_line_smoothness")
+PARTS = {"flow_offset": ("phrase_order", "bar_line_smoothness"), "return_offset": ("phrase_return",)}
 WEIGHED = [name for name in NOISE if name != "noise_level"]
 
 
@@ -88,27 +88,22 @@ def noise_share(kind, share, before, after):
 
 
 def coherence_weights(halves):
-    """Weights of the measures of order, the offset, and how few distinct bars real pieces have."""
+    """Weights of the measures of order, the offsets, and how few distinct bars real pieces have."""
     real, shuffled, importance, distinct = [], [], [], []
     for pieces in halves.values():
         chosen = long_enough(pieces, ORDER_PIECES)
         distinct += [COHERENCE["distinct_bar_share"].of(Facts(piece)) for piece in chosen]
-        real += [ordered(piece) for piece in chosen]
-        shuffled += [ordered(shuffled_bars(piece, seed=seed)) for seed, piece in enumerate(chosen)]
+        real += [Facts(piece) for piece in chosen]
+        shuffled += [Facts(shuffled_bars(piece, seed=seed)) for seed, piece in enumerate(chosen)]
         importance += [1 / len(chosen)] * len(chosen)
-    labels = np.repeat([1, 0], [len(real), len(shuffled)])
-    model = LogisticRegression(C=100.0).fit(
-        np.array(real + shuffled), labels, sample_weight=[*importance, *importance]
-    )
-    found = dict(zip(ORDER, model.coef_[0], strict=True))
-    found |= {"offset": model.intercept_[0], "least_distinct_bar_share": np.quantile(distinct, 0.01)}
+    found = {}
+    for offset, names in PARTS.items():
+        rows = [[max(COHERENCE[name].of(facts), -1.0) for name in names] for facts in real + shuffled]
+        labels = np.repeat([1, 0], [len(real), len(shuffled)])
+        model = LogisticRegression(C=100.0).fit(np.array(rows), labels, sample_weight=[*importance, *importance])
+        found |= {**dict(zip(names, model.coef_[0], strict=True)), offset: model.intercept_[0]}
+    found["least_distinct_bar_share"] = np.quantile(distinct, 0.01)
     return {name: float(f"{value:.4g}") for name, value in found.items()}
-
-
-def ordered(piece):
-    """The measures of order of a piece."""
-    facts = Facts(piece)
-    return [max(COHERENCE[name].of(facts), -1.0) for name in ORDER]
 
 
 if __name__ == "__main__":

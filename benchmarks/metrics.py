@@ -2,7 +2,8 @@
 
 Noise: pieces get noise of 0 to 50 % of their notes, in steps of 5 %; Spearman's rank correlation of each piece's
 noise level with the share is averaged. Coherence: how often the level of a piece is above that of the same piece with
-its bars in random order, and with phrases of four bars in random order. The weights of both levels were learnt by
+its bars in random order, and with phrases of four bars in random order; and how folk tunes compare with what a 5-gram
+of them writes, which has no memory beyond two notes. The weights of both levels were learnt by
 `fit_metrics.py` from one half of four corpora; here are the other halves, two corpora of which nothing was learnt,
 and transcribed recordings.
 
@@ -26,10 +27,11 @@ from common import ROOT, Results, make_parser
 from fit_metrics import LEARNT, MAX_NOTES, MIN_BARS, MIN_NOTES, fit_for_noise, half, long_enough
 from scipy.stats import spearmanr
 
-from musicgen.baselines import NOISES, random_notes, shuffled_bars, with_random_notes
+from musicgen.baselines import NOISES, NGram, random_notes, shuffled_bars, with_random_notes
 from musicgen.datasets import gtzan_recordings, load_corpus, load_folder
 from musicgen.metrics import COHERENCE, MEASURES, Reference, evaluate, mean_interval, noise_level
-from musicgen.metrics.facts import Facts
+from musicgen.metrics.facts import Facts, onset_steps
+from musicgen.notes import NoteSequence
 from musicgen.transcription import transcribe_folder
 from musicgen.transforms import concatenate, crop, drop_short, transpose
 
@@ -41,6 +43,7 @@ NOISE_PIECES, ORDER_PIECES, SPEED_PIECES, SPEED_BARS, MUSPY_PIECES = 24, 150, 10
 QUICK = {"noise": 2, "order": 6, "speed": 12, "muspy": 4, "corpora": ("bach-chorales", "folk")}
 GOAL_RHO, GOAL_TOLD, GOAL_S, GOAL_SPEED = 0.95, 0.8, 60, 5
 PHRASE_BARS, REPEATS, GENRE_PIECES = 4, 5, 50
+STEPS, GAPS, FIVE_GRAM_NOTES = 12, 97, 250  # steps per quarter note, distances in steps that are told apart
 MUSPY_STEPS = (24, 4)  # its own default, and the coarsest that holds sixteenths
 
 
@@ -53,6 +56,7 @@ def main(argv=None):
     for name, pieces in {**corpora, **clips}.items():
         add_noise(results, name, fit_for_noise(pieces, QUICK["noise"] if args.quick else NOISE_PIECES), seed)
     add_coherence(results, corpora, clips, QUICK["order"] if args.quick else ORDER_PIECES, seed)
+    add_memoryless(results, corpora["folk"], QUICK["order"] if args.quick else ORDER_PIECES, seed)
     add_judged(results, corpora["bach-chorales"], seed)
     labelled = [piece.replace(meta={"genre": name}) for name in corpora for piece in corpora[name][:GENRE_PIECES]]
     add_genres(results, "corpora", labelled, seed)
@@ -140,6 +144,41 @@ def in_phrases(piece, seed):
     phrases = [drop_short(crop(piece, *edge), 1.0) for edge in itertools.pairwise(edges)]  # what rounding leaves
     order = np.random.default_rng(seed).permutation(len(phrases) - 1)
     return concatenate(phrases), concatenate([*(phrases[place] for place in order), phrases[-1]])
+
+
+def add_memoryless(results, pieces, count, seed):
+    """Measures of tunes in 4/4, and in how many pairs they are above those of what a 5-gram of such tunes writes."""
+    plain = [p for p in pieces if p.timing.meters[0].quarters == 4 and len(p.timing.meters) == len(p.tracks) == 1]
+    real, written = long_enough(plain, count), list(five_gram_pieces(plain, count))
+    for name in ("coherence_level", "phrase_return", "bar_line_smoothness", "structureness_long"):
+        values = [np.array([COHERENCE[name].of(Facts(each)) for each in side]) for side in (real, written)]
+        above = np.mean((values[0][:, None] > values[1]) + 0.5 * (values[0][:, None] == values[1]))
+        what = f"memory, folk: {name.replace('_', ' ')}"
+        results.add(
+            f"{what} of 5-gram pieces, mean", values[1].mean(), "", reference=values[0].mean(), direction="max"
+        )
+        results.add(f"{what}: pairs in which the tune is above", 100 * above, "%", direction="max")
+
+
+def five_gram_pieces(pieces, count):
+    """What a 5-gram of one-voiced pieces writes, of distances in steps and pitches in turn, in 4/4."""
+    tokens = [stream for stream in map(gaps_and_pitches, pieces) if len(stream)]
+    model = NGram(5, GAPS + 128).fit(tokens)
+    for seed in range(count):
+        stream = model.generate(2 * FIVE_GRAM_NOTES, seed=seed)
+        gaps, pitches = stream[stream < GAPS], stream[stream >= GAPS] - GAPS
+        notes = min(len(gaps), len(pitches))
+        starts = np.cumsum(np.maximum(gaps[:notes], 1)) / (2 * STEPS)  # s, at 120 quarter notes per minute
+        ends = np.append(starts[1:], starts[-1] + 0.5)
+        rows = zip(starts - starts[0], ends - starts[0], pitches[:notes].tolist(), strict=True)
+        yield NoteSequence([(start, end, pitch, 80, 0) for start, end, pitch in rows])
+
+
+def gaps_and_pitches(piece):
+    """Distance from the note before and pitch of each note, in turn."""
+    steps = onset_steps(piece.timing, piece.notes["start"], STEPS)
+    gaps = np.clip(np.diff(steps, prepend=steps[0]), 1, GAPS - 1)
+    return np.column_stack([gaps, GAPS + piece.notes["pitch"].astype(np.int64)]).ravel()
 
 
 def add_judged(results, pieces, seed):

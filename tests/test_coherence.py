@@ -87,18 +87,33 @@ def test_leaps_are_taken_within_tracks():
     assert measured("bar_line_smoothness", both) == pytest.approx(measured("bar_line_smoothness", upper))
 
 
-def plain_phrase_order(letters):
-    alike = {(i, j): float(a == b) for (i, a), (j, b) in itertools.product(enumerate(letters), repeat=2)}
-    pairs = [(i, j) for i, j in itertools.combinations(range(len(letters)), 2) if j - i >= 2]
-    values = [alike[pair] for pair in pairs]
-    mean, spread = np.mean(values), np.var(values)
-    products = [(alike[i, j] - mean) * (alike[i + 1, j + 1] - mean) for i, j in pairs if j + 1 < len(letters)]
-    return min(1.0, np.mean(products) / spread)
+def plain_order(letters):
+    """Correlation along the diagonals, and beside them, of the centred likeness of letters."""
+    bars = range(len(letters))
+    alike = {(i, j): float(i != j and letters[i] == letters[j]) for i, j in itertools.product(bars, repeat=2)}
+    usual = [sum(alike[i, j] for j in bars) / (len(letters) - 1) for i in bars]
+    contrast = {(i, j): alike[i, j] - usual[i] - usual[j] + np.mean(usual) for i, j in alike}
+    pairs = [(i, j) for i, j in itertools.combinations(bars, 2) if j - i >= 2]
+    mean, spread = (f([contrast[pair] for pair in pairs]) for f in (np.mean, np.var))
+    product = lambda a, b: (contrast[a] - mean) * (contrast[b] - mean)  # noqa: E731
+    along = [product((i, j), (i + 1, j + 1)) for i, j in pairs if j + 1 in bars]
+    beside = [product((i, j), (i, j + 1)) for i, j in pairs if j + 1 in bars]
+    beside += [product((i, j), (i + 1, j)) for i, j in pairs if j - i > 2 and j + 1 in bars]
+    return [np.clip(np.mean(products) / spread, -1, 1) for products in (along, beside)]
 
 
-@pytest.mark.parametrize("letters", ["ABCABD", "ABCDABCD", "AABBACDD", "ABABCDCD", "ABCDCBAD"])
+@pytest.mark.parametrize("letters", ["ABCABD", "ABCDABCD", "AABBACDD", "ABABCDCD", "ABCDCBAD", "AABBCCAABB"])
 def test_phrase_order_agrees_with_plain_loops(letters):
-    assert measured("phrase_order", written(letters)) == pytest.approx(plain_phrase_order(letters))
+    along, beside = plain_order(letters)
+    assert measured("phrase_order", written(letters)) == pytest.approx(along)
+    assert measured("phrase_return", written(letters)) == pytest.approx(along - beside)
+
+
+def test_blocks_of_like_bars_are_no_return():
+    blocks = written("AAAAABBBBBCCCCCDDDDD")
+    assert measured("phrase_order", blocks) > 0.4
+    assert measured("phrase_return", blocks) < measured("phrase_return", written("ABCDABCDABDCABCDABCD"))
+    assert abs(measured("phrase_return", blocks)) < 0.2
 
 
 def test_phrase_order_is_of_bars_that_return_in_their_order():
@@ -119,7 +134,7 @@ def phrases(seed):
 
 
 def test_shuffled_bars_have_no_order_on_average():
-    for name in ("phrase_order", "bar_line_smoothness"):
+    for name in ("phrase_order", "phrase_return", "bar_line_smoothness"):
         values = [measured(name, shuffled_bars(phrases(seed), seed=seed)) for seed in range(60)]
         assert abs(np.mean(values)) < 3 * np.std(values) / math.sqrt(60) + 0.02, name
 

@@ -68,6 +68,33 @@ class Bars:
         return cosines(self.roll)
 
     @cached_property
+    def contrast(self):
+        """Similarity less what each of both bars has with all others: (bars, bars), at least 2 bars.
+
+        Bars that are like many others, such as final notes, then tell nothing by being like one more.
+        """
+        alike = self.similarity - np.diag(np.diagonal(self.similarity))
+        usual = alike.sum(axis=1) / (len(self) - 1)
+        return alike - usual[:, None] - usual + usual.mean()
+
+    @cached_property
+    def paths_and_blocks(self):
+        """Correlations of the contrast of two bars with that of the two that follow, and of one and the next.
+
+        Over all pairs at least two bars apart, each -1 to 1; 0 where all pairs are the same.
+        """
+        contrast = self.contrast
+        pairs = contrast[np.triu_indices(len(self), 2)]
+        spread, contrast = pairs.var(), contrast - pairs.mean()
+        if spread < 1e-9:
+            return 0.0, 0.0
+        i, j = np.triu_indices(len(self) - 1, 2)
+        apart = j - i > 2  # the neighbour on the inner side is one bar away otherwise
+        paths = contrast[i, j] * contrast[i + 1, j + 1]
+        blocks = [contrast[i, j] * contrast[i, j + 1], (contrast[i, j] * contrast[i + 1, j])[apart]]
+        return tuple(np.clip(each.mean() / spread, -1.0, 1.0) for each in (paths, np.concatenate(blocks)))
+
+    @cached_property
     def leaps(self):
         """Semitones from the last onset of a bar to the first of another within a track: (tracks, bars, bars).
 

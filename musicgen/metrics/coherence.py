@@ -1,8 +1,8 @@
 """Coherence: whether bars follow one another and come back as in music, rather than in any order.
 
-Two measures are nothing but order: `phrase_order` and `bar_line_smoothness` are 0 on average where the bars of a
-piece stand in random order, whatever the bars hold. `coherence_level` joins them; its weights were learnt by
-telling real pieces from the same pieces with shuffled bars (`benchmarks/fit_metrics.py`).
+Three measures are nothing but order: `phrase_order`, `phrase_return` and `bar_line_smoothness` are 0 on average where
+the bars of a piece stand in random order, whatever the bars hold. `coherence_level` joins them; its weights were
+learnt by telling real pieces from the same pieces with shuffled bars (`benchmarks/fit_metrics.py`).
 """
 
 import numpy as np
@@ -100,16 +100,19 @@ def _chroma_continuity(facts):
 
 
 def _phrase_order(facts):
-    """Correlation of the similarity of two bars with that of the two that follow them."""
-    pairs = _pairs(facts, 2)
+    return _order(facts)[0]
+
+
+def _phrase_return(facts):
+    along, beside = _order(facts)
+    return along - beside
+
+
+def _order(facts):
+    """Paths and blocks of the contrast of bars, see `Bars.paths_and_blocks`; NaN for few bars."""
     if len(facts.bars) < MIN_BARS or not len(facts.pitched):
-        return np.nan
-    spread = pairs.var()
-    if spread < 1e-9:
-        return 0.0
-    alike = facts.bars.similarity - pairs.mean()
-    here, next_ = alike[:-1, :-1], alike[1:, 1:]
-    return np.clip((here * next_)[np.triu_indices(len(here), 2)].mean() / spread, -1.0, 1.0)
+        return np.nan, np.nan
+    return facts.bars.paths_and_blocks
 
 
 def _bar_line_smoothness(facts):
@@ -148,10 +151,15 @@ def _distinct_bar_share(facts):
 
 def _coherence_level(facts):
     weights = calibrated("coherence")
-    order = weights["phrase_order"] * _phrase_order(facts)
+    order, returned = weights["phrase_order"] * _phrase_order(facts), weights["phrase_return"] * _phrase_return(facts)
     smoothness = weights["bar_line_smoothness"] * np.maximum(_bar_line_smoothness(facts), -1.0)
-    share = 1 / (1 + np.exp(-(weights["offset"] + order + smoothness)))
+    flow = _logistic(weights["flow_offset"] + order + smoothness)
+    share = (flow + _logistic(weights["return_offset"] + returned)) / 2
     return share * np.minimum(1.0, _distinct_bar_share(facts) / weights["least_distinct_bar_share"])
+
+
+def _logistic(value):
+    return 1 / (1 + np.exp(-value))
 
 
 def _pairs(facts, least):
@@ -192,9 +200,10 @@ COHERENCE = {
         "",
         0,
         1,
-        "The share that a logistic function gives the piece's own order of bars against a random one, from "
-        "`phrase_order` and `bar_line_smoothness`; less where the same bars return without end: in proportion, where "
-        "`distinct_bar_share` is below that of nearly all (99 %) real pieces.",
+        "Mean of two shares that logistic functions give the piece's own order of bars against a random one: by how "
+        "it flows, from `bar_line_smoothness` and `phrase_order`, and by what returns, from `phrase_return`. Less "
+        "where the same bars return without end: in proportion, where `distinct_bar_share` is below that of nearly "
+        "all (99 %) real pieces.",
         _coherence_level,
     ),
     "phrase_order": Measure(
@@ -202,9 +211,19 @@ COHERENCE = {
         -1,
         1,
         "Correlation of how like two bars are with how like the two bars after them are, over all pairs at least two "
-        "bars apart: how far bars return in the order in which they came. 0 on average for bars in random order, and "
-        "for bars that are all alike. Likeness is the cosine of the onsets by pitch class and sixteenth.",
+        "bars apart: 0 on average for bars in random order, and for bars that are all alike. Likeness is the cosine "
+        "of the onsets by pitch class and sixteenth, less what each of both bars has with all others on average.",
         _phrase_order,
+    ),
+    "phrase_return": Measure(
+        "",
+        -2,
+        2,
+        "`phrase_order` less the same correlation of two bars with one of them and the next of the other: how far "
+        "passages return in the order in which they came, beyond neighbouring bars being alike (paths rather than "
+        "blocks of a self-similarity matrix, Müller, Fundamentals of Music Processing, 2015). 0 on average for bars "
+        "in random order, and about 0 for music without memory, such as a Markov chain's.",
+        _phrase_return,
     ),
     "bar_line_smoothness": Measure(
         "",
@@ -264,7 +283,11 @@ COHERENCE = {
         for name, length in RANGES.items()
     },
     "self_similarity": Measure(
-        "", 0, 1, "Likeness of two bars, as in `phrase_order`, mean over all pairs.", _self_similarity
+        "",
+        0,
+        1,
+        "Cosine of the onsets by pitch class and sixteenth of two bars, mean over all pairs.",
+        _self_similarity,
     ),
     "distinct_bar_share": Measure(
         "share",
