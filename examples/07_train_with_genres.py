@@ -12,7 +12,7 @@ from musicgen.datasets import split
 
 
 def main(folder, out, preset, epochs, bars):
-    training, held_out = split(load_folder(folder), (0.9, 0.1), seed=0)
+    training, held_out = split(load_folder(folder), (0.8, 0.2), seed=0)
     composer = LSTMComposer(preset=preset, seed=0)
     composer.fit(training, validation=held_out, epochs=epochs)
     if not composer.codec.genres:
