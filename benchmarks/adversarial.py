@@ -21,6 +21,7 @@ from common import ROOT, Results, make_parser
 
 from musicgen.composers import GANComposer
 from musicgen.datasets import gtzan_recordings, load_corpus, load_folder, split
+from musicgen.datasets.labels import labelled
 from musicgen.errors import InputError
 from musicgen.transcription import transcribe_folder
 
@@ -92,9 +93,10 @@ def trained(name, pieces, seed, args, **settings):
 
 def fragments_of(composer, pieces):
     """Fragments of pieces on the white keys."""
-    pieces, arrays = composer._arrays(pieces, argument="validation")
-    tokens, _, _, owners = composer._fragments_of(pieces, arrays, "validation")
-    return composer._on_white_keys(tokens, pieces, owners)
+    pieces = [labelled(piece) for piece in pieces]
+    return composer._on_white_keys(
+        composer._fragments_of(*composer._arrays(pieces, argument="validation"), "validation")
+    )
 
 
 def invented(composer, bars, seed):

@@ -38,10 +38,9 @@ FEATURES = (
 
 def fragments_of(composer, pieces, most=None):
     """Tokens of the fragments of pieces, those without empty bars, in random order, at most so many; and genres."""
-    pieces, arrays = composer._arrays(list(pieces), argument="validation")
-    tokens, _, labels, _ = composer._fragments_of(pieces, arrays, "validation")
-    order = np.random.default_rng(0).permutation(len(tokens))[:most]
-    return tokens[order], labels[order]
+    cut = composer._fragments_of(*composer._arrays(list(pieces), argument="validation"), "validation")
+    order = np.random.default_rng(0).permutation(len(cut.tokens))[:most]
+    return cut.tokens[order], cut.labels[order]
 
 
 def written(composer, latents, controls, *, together=1):

@@ -156,7 +156,8 @@ def flip_byte(path):
 
 def edit_size(path):
     config = json.loads((path / "config.json").read_text())
-    config["hyperparameters"]["embedding"] *= 2
+    sizes = config["hyperparameters"]
+    sizes["embedding" if "embedding" in sizes else "units"] *= 2
     (path / "config.json").write_text(json.dumps(config))
 
 

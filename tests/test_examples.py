@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,8 +46,8 @@ def trained(folder):
     return out
 
 
-def test_there_are_four():
-    assert list(EXAMPLES) == ["01", "02", "03", "04"]
+def test_each_has_its_number():
+    assert list(EXAMPLES) == ["01", "02", "03", "04", "05", "06", "07", "08", "10"]
 
 
 def test_transcribe_writes_the_notes_it_heard_beside_the_recording(run, tmp_path):
@@ -91,7 +92,58 @@ def test_blend_writes_the_way_between_two_songs(run, folder, tmp_path):
     assert len(read_midi(tmp_path / "new" / "blend.mid"))
 
 
-@pytest.mark.parametrize("number", ["01", "03"])
+def test_render_plays_with_the_soundfont_that_is_given(run, folder, tmp_path):
+    from musicgen.soundfonts import default_soundfont
+
+    said = run("05", default_soundfont(), folder / "1.mid", folder / "2.mid", "--out", tmp_path, "--format", "flac")
+    assert said.split() == [str(tmp_path / "1.flac"), str(tmp_path / "2.flac")]
+    assert all(Path(path).stat().st_size > 1000 for path in said.split())
+
+
+def test_a_score_is_written_beside_the_song(run, folder, tmp_path):
+    pytest.importorskip("music21", reason="scores need music21")
+    read_midi(folder / "1.mid").save(tmp_path / "song.mid")
+    said = run("06", tmp_path / "song.mid")
+    assert "notes in" in said
+    assert "<score-partwise" in (tmp_path / "song.musicxml").read_text(encoding="utf-8")
+
+
+def test_every_genre_gets_a_piece(run, tmp_path):
+    for number, tune in enumerate(TUNES):
+        tune.save(tmp_path / "midi" / ["folk", "march"][number % 2] / f"{number}.mid")
+    short = ["--preset", "tiny", "--epochs", "2", "--bars", "2"]
+    said = run("07", tmp_path / "midi", "--out", tmp_path / "new", *short)
+    assert sorted(Path(line).name for line in said.split()) == ["composer", "folk.mid", "march.mid"]
+    for path in (tmp_path / "midi" / "folk").iterdir():
+        path.rename(tmp_path / "midi" / path.name)
+    for path in (tmp_path / "midi" / "march").iterdir():
+        path.rename(tmp_path / "midi" / path.name)
+    with pytest.raises(SystemExit, match="no file lies in a folder of its genre"):
+        run("07", tmp_path / "midi", "--out", tmp_path / "none", *short)
+
+
+def test_notes_are_told_when_they_sound(run, trained, folder):
+    said = run("08", trained / "composer", "--seconds", "1")
+    *notes, last = said.splitlines()
+    assert notes
+    assert all(re.fullmatch(r" *[\d.]+ s  [A-G][♯♭]?-?\d +for [\d.]+ s", note) for note in notes), notes
+    assert re.fullmatch(r"composed \d+ times as fast as it sounds", last)
+
+
+@pytest.mark.slow
+def test_a_cluster_transcribes_a_folder(tmp_path):
+    pytest.importorskip("basic_pitch", reason="transcription needs basic-pitch")
+    pytest.importorskip("dask.distributed", reason="needs the extra musicgen-midi[distributed]")
+    for number in range(2):
+        TUNES[number].save(tmp_path / "audio" / f"{number}.wav", sample_rate=22050)
+    command = [sys.executable, EXAMPLES["10"], tmp_path / "audio", "--out", tmp_path / "notes"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2 transcribed, 0 up to date, 0 refused")
+    assert sorted(path.name for path in (tmp_path / "notes").glob("*.mid")) == ["0.mid", "1.mid"]
+
+
+@pytest.mark.parametrize("number", ["01", "03", "06"])
 def test_without_arguments_they_tell_how_to_call_them(run, number):
     with pytest.raises(SystemExit, match=rf"python examples/{number}_\w+\.py"):
         run(number)
@@ -99,7 +151,16 @@ def test_without_arguments_they_tell_how_to_call_them(run, number):
 
 @pytest.mark.parametrize(
     ("number", "arguments"),
-    [("01", ["none.wav"]), ("02", ["none"]), ("03", ["no-model", "no.mid"]), ("04", ["none", "a", "b"])],
+    [
+        ("01", ["none.wav"]),
+        ("02", ["none"]),
+        ("03", ["no-model", "no.mid"]),
+        ("04", ["none", "a", "b"]),
+        ("05", ["no.mid", "no.mid"]),
+        ("06", ["no.mid"]),
+        ("07", ["none"]),
+        ("08", ["no-model"]),
+    ],
 )
 def test_what_is_not_there_is_said_in_a_line(run, number, arguments):
     with pytest.raises(SystemExit) as ended:

@@ -11,9 +11,9 @@ from test_composers import TUNES
 
 from musicgen import GANComposer, InputError, MelodyCodec, NoteSequence, PianorollCodec, Timing, Track, monophonic
 from musicgen.cli import main
-from musicgen.codecs.lines import codes_of
+from musicgen.codecs.lines import codes_of, notes_of
 from musicgen.codecs.spec import KEYS
-from musicgen.composers.guard import Guard, diversity, histograms, nearest, notes_of, overlaps
+from musicgen.composers.guard import Guard, diversity, histograms, nearest, overlaps
 from musicgen.composers.inventing import _in_bars, _pattern
 from musicgen.composers.roll_data import RollBatches, parts_of, shift_to_white, shifted, tokens_of
 from musicgen.composers.rolls import Generator

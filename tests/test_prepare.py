@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musicgen import CheckpointError, EventsCodec, InputError, NoteSequence, Track, files
+from musicgen import CheckpointError, EventsCodec, InputError, MelodyCodec, NoteSequence, Track, files, monophonic
 from musicgen.cli import main
 from musicgen.codecs import CODECS, codec_class
 from musicgen.datasets import PreparedPieces, is_prepared, load_folder, prepare, shards
 from musicgen.datasets.labels import labelled
+from tests.test_composers import TUNES
 
 QUIET = {"workers": 0, "progress": False}
 
@@ -298,6 +299,31 @@ def test_folders_that_a_composer_cannot_learn_from_are_refused(tmp_path):
         LSTMComposer().fit(tmp_path)
     with pytest.raises(InputError, match="validation holds no prepared piece"):
         LSTMComposer().fit(tmp_path / "events", validation=PreparedPieces(tmp_path / "events")[1:])
+
+
+@pytest.mark.parametrize(("name", "voices"), [("melody", 1), ("pianoroll", 2)])
+def test_composers_of_fragments_cut_prepared_pieces_as_they_cut_others(tmp_path, name, voices):
+    from musicgen import GANComposer, VAEComposer
+
+    pieces = [piece if voices == 2 else monophonic(piece, track=0) for piece in TUNES]
+    for number, piece in enumerate(pieces):
+        piece.save(tmp_path / "midi" / piece.meta["genre"] / f"{number}.mid")
+    prepare(tmp_path / "midi", tmp_path / "out", codec=name, **QUIET)
+    prepared = PreparedPieces(tmp_path / "out")
+    for cls in (VAEComposer, GANComposer):
+        one, other = (cls(preset="tiny", codec=prepared.codec) for _ in range(2))
+        cut, held_out = one._cut(tmp_path / "out", prepared[:2])
+        plain, _ = other._cut(load_folder(tmp_path / "midi"))
+        np.testing.assert_array_equal(cut.tokens, plain.tokens)
+        np.testing.assert_array_equal(cut.labels, plain.labels)
+        assert len(held_out.tokens) < len(cut.tokens)
+        assert one.get_config() == other.get_config()
+        if cls is GANComposer:
+            np.testing.assert_array_equal(one._on_white_keys(cut), other._on_white_keys(plain))
+            assert (one._on_white_keys(cut) != cut.tokens).any()
+    wrong = VAEComposer(preset="tiny", codec=MelodyCodec(resolution=6))
+    with pytest.raises(InputError, match="codec of other settings|prepared with the codec 'pianoroll'"):
+        wrong.fit(tmp_path / "out")
 
 
 @pytest.mark.parametrize("augment", [False, True])

@@ -5,7 +5,7 @@ import pytest
 from test_composers import TUNES
 
 from musicgen import InputError, MelodyCodec, NoteSequence, PianorollCodec, Timing, Track, VAEComposer, monophonic
-from musicgen.codecs.lines import array_of, codes_of, lines_of
+from musicgen.codecs.lines import codes_of, lines_of, piece_of_lines
 from musicgen.composers.attributes import ATTRIBUTES
 from musicgen.composers.fragments import NEW, REPEATED, TIED, FragmentBatches, Fragments, moved
 from musicgen.composers.latent_space import LatentSpace, spherical, steepest
@@ -32,7 +32,9 @@ def test_lines_of_a_roll_and_back():
     lines, left_out = lines_of(codec, roll)
     assert lines.tolist() == [[64, 60, 40], [65, HOLD, HOLD]]
     assert left_out == 0
-    np.testing.assert_array_equal(array_of(codec, lines, (2, 1)), roll)
+    assert (
+        piece_of_lines(codec, lines, (2, 1), tracks=piece.tracks) == codec.decode(roll, tracks=piece.tracks) == piece
+    )
     few, left_out = lines_of(codec, roll, (1, 1))
     assert few.tolist() == [[64, 40], [65, HOLD]]
     assert left_out == 1
@@ -41,7 +43,8 @@ def test_lines_of_a_roll_and_back():
 def test_codes_tell_what_a_hold_holds():
     lines = np.array([[HOLD], [60], [HOLD], [REST], [HOLD], [61]])
     assert codes_of(lines)[:, 0].tolist() == [256, 60, 128 + 60, 256, 256, 61]
-    assert array_of(MelodyCodec(), lines).tolist() == [REST, 60, HOLD, REST, REST, 61]
+    again = piece_of_lines(MelodyCodec(), lines, (1,))
+    assert MelodyCodec().encode(again).tolist() == [REST, 60, HOLD, REST, REST, 61]
 
 
 def test_fragments_begin_with_what_sounds_and_are_tied_again():

@@ -13,14 +13,13 @@ codec's own tracks. A pickup is a first bar whose notes begin late.
 import bisect
 import itertools
 import math
-from collections import Counter
 
 import numpy as np
 
 from ..errors import InputError
-from ..notes import NOTE_DTYPE, NoteSequence, Track
+from ..notes import NOTE_DTYPE, NoteSequence
 from ..timing import Timing, natural_quarters_per_beat
-from .base import DEFAULT_VELOCITY, TokenCodec, check_limits, check_track_count, checked_tracks
+from .base import DEFAULT_VELOCITY, TokenCodec, check_limits, check_track_count, checked_tracks, commonest_tracks
 from .grammar import CONTROLS, OPTIONAL_CONTROLS, TYPE, TYPES, Grammar, last_before, last_value
 from .spec import DENSITY_EDGES, METERS, TEMPI, bar_quarters, key_name, token_spec
 
@@ -95,14 +94,8 @@ class EventsCodec(TokenCodec):
 
         Each track number gets the name and instrument that it has most often.
         """
-        names, genres = [Counter()], set()
-        for sequence in sequences:
-            names += [Counter() for _ in sequence.tracks[len(names) :]]
-            for index, track in enumerate(sequence.tracks):
-                names[index][track] += 1
-            genres.add(sequence.meta.get("genre") or None)
-        tracks = [max(seen or [Track()], key=lambda track: (seen[track], track)) for seen in names]
-        return cls(**{"tracks": tracks, "genres": sorted(genres - {None}), **options})
+        tracks, genres = commonest_tracks(sequences)
+        return cls(**{"tracks": tracks, "genres": genres, **options})
 
     def get_config(self):
         """Constructor arguments, as JSON can hold them."""

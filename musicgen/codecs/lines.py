@@ -6,6 +6,9 @@ of shape (steps, lines), with the tokens of `MelodyCodec`.
 
 import numpy as np
 
+from ..notes import Track
+from ..transforms import canonical
+from .grid import piece_of
 from .melody import HOLD, REST, MelodyCodec
 from .pianoroll import ONSET
 
@@ -64,21 +67,42 @@ def _lines_of_track(roll, count, lowest):
     return lines, left_out
 
 
-def array_of(codec, lines, counts=None):
-    """What `codec.decode` takes for lines of shape (steps, lines); `counts` as in `lines_of`."""
-    if isinstance(codec, MelodyCodec):
-        return _held_by_notes(lines)[:, 0].astype(codec.dtype)
-    codes = codes_of(lines).astype(int)
-    roll = np.zeros((len(lines), *codec.shape), bool)
-    step, line = np.nonzero(codes < SILENT)
+def notes_of(tokens):
+    """All notes of lines.
+
+    Parameters
+    ----------
+    tokens : numpy.ndarray of uint8, shape (n, steps, lines)
+
+    Returns
+    -------
+    row, start, length, pitch : numpy.ndarray of int64, shape (n_notes,)
+        Number of the line, all lines of all n counted; first step; steps; MIDI pitch; by row and start. A hold of
+        nothing is silence.
+    """
+    rows = np.moveaxis(tokens, 2, 1).reshape(-1, tokens.shape[1])
+    ended = np.concatenate([rows != HOLD, np.ones((len(rows), 1), bool)], axis=1)
+    stops = np.flatnonzero(ended)
+    row, start = np.nonzero(rows < HOLD)
+    place = row * ended.shape[1] + start
+    return row, start, stops[np.searchsorted(stops, place, side="right")] - place, rows[row, start].astype(np.int64)
+
+
+def piece_of_lines(codec, lines, counts, *, timing=None, tracks=None, meta=None):
+    """The NoteSequence that lines (steps, lines) describe; see `Codec.decode`, and `lines_of` for `counts`.
+
+    Pitches that the codec cannot hold are left out. Where two lines of a track sound one pitch, the earlier note ends
+    when the later begins.
+    """
+    line, start, length, pitch = notes_of(np.asarray(lines)[None])
     track = np.repeat(np.arange(len(counts)), counts)[line]
-    code = codes[step, line]
-    key = code % HELD - codec.lowest
-    inside = (key >= 0) & (key < codec.keys)
-    for value, part in ((0, code < HELD), (1, code >= 0)):
-        chosen = inside & part
-        roll[step[chosen], track[chosen], key[chosen], value] = True
-    return roll
+    lowest, keys = getattr(codec, "lowest", 0), getattr(codec, "keys", 128)
+    held = (pitch >= lowest) & (pitch < lowest + keys)
+    tracks = tracks or getattr(codec, "tracks", None) or (Track(),)
+    beside = {"resolution": codec.resolution, "timing": timing, "tracks": tracks, "meta": meta}
+    found = (array[held] for array in (start, start + length, pitch))
+    piece = piece_of(*found, track=track[held], count=len(lines), **beside)
+    return piece if max(counts) == 1 else canonical(piece)
 
 
 def codes_of(lines):
@@ -89,8 +113,3 @@ def codes_of(lines):
     sounding = np.take_along_axis(lines, begun, axis=-2).astype(np.uint16)  # of holds the token that they hold
     silent = sounding >= HOLD
     return np.where(silent, SILENT, np.where(lines == HOLD, HELD + sounding, sounding)).astype(np.uint16)
-
-
-def _held_by_notes(lines):
-    """Lines without holds of nothing."""
-    return np.where((lines == HOLD) & (codes_of(lines) == SILENT), REST, lines)

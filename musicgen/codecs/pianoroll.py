@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..transforms import canonical, quantise
-from .base import Codec, check_limits, check_pitches, check_track_count, checked_tracks
+from .base import Codec, check_limits, check_pitches, check_track_count, checked_tracks, commonest_tracks
 from .grid import checked_roll, covered, piece_of, steps_of
 
 ONSET, SUSTAIN = 0, 1
@@ -41,12 +41,18 @@ class PianorollCodec(Codec):
 
     name = "pianoroll"
     dtype = np.dtype(bool)
+    learns = True
 
     def __init__(self, *, resolution=4, tracks=1, lowest=0, keys=128):
         check_limits(resolution=(resolution, 1, 96), lowest=(lowest, 0, 127))
         check_limits(keys=(keys, 1, 128 - lowest))
         self.resolution, self.lowest, self.keys = resolution, lowest, keys
         self.tracks = checked_tracks(tracks)
+
+    @classmethod
+    def for_data(cls, sequences, **options):
+        """A codec with the tracks of some sequences, each with the name and instrument that it has most often."""
+        return cls(**{"tracks": commonest_tracks(sequences)[0], **options})
 
     @property
     def shape(self):

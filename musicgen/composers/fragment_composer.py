@@ -1,6 +1,7 @@
 """What composers of fragments share: from pieces to the fragments that they learn from."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,8 +9,30 @@ from ..datasets.prepared import PreparedPieces
 from ..errors import InputError
 from .fragment_data import codec_for_fragments, commonest_meter, genre_of, without_empty_bars
 from .fragments import Fragments, lines_for
-from .learning import encoded
+from .learning import encoded, pieces_to_learn, warn_of
 from .neural import NetworkComposer
+
+
+class CutPieces(NamedTuple):
+    """Pieces and all fragments that were cut from them.
+
+    Parameters
+    ----------
+    pieces : list of NoteSequence, or PreparedPieces
+    tokens : numpy.ndarray of uint8, shape (n, steps, lines)
+    ties : numpy.ndarray of uint8, shape (n, lines)
+        See `Fragments.cut`.
+    labels : numpy.ndarray of int64, shape (n,)
+        Genres as indices, -1 for none.
+    owners : numpy.ndarray of int64, shape (n,)
+        Number of the piece that each was cut from.
+    """
+
+    pieces: object
+    tokens: np.ndarray
+    ties: np.ndarray
+    labels: np.ndarray
+    owners: np.ndarray
 
 
 class FragmentComposer(NetworkComposer):
@@ -21,6 +44,18 @@ class FragmentComposer(NetworkComposer):
     #: Grid steps per quarter note of a codec that the composer makes itself.
     resolution = 4
 
+    def _cut(self, sequences, validation=None):
+        """`CutPieces` of what `fit` is given to learn from and to be checked by; warns of what cannot be used."""
+        pieces = pieces_to_learn(sequences)
+        held_out = pieces_to_learn(validation, "validation") if validation is not None else None
+        self.refused = ()
+        learnt = self._fragments_of(*self._arrays(pieces, held_out))
+        check = None
+        if held_out is not None:
+            check = self._fragments_of(*self._arrays(held_out, argument="validation"), "validation")
+        warn_of(self.refused, stacklevel=4)
+        return learnt, check
+
     def _arrays(self, pieces, held_out=None, argument="sequences"):
         """Pieces that the codec holds, and their arrays; the codec is chosen where there is none."""
         if self.codec is None:
@@ -30,17 +65,7 @@ class FragmentComposer(NetworkComposer):
         return pieces, arrays
 
     def _fragments_of(self, pieces, arrays, argument="sequences"):
-        """All fragments of the pieces.
-
-        Returns
-        -------
-        tokens : numpy.ndarray of uint8, shape (n, steps, lines)
-        ties : numpy.ndarray of uint8, shape (n, lines)
-        labels : numpy.ndarray of int64, shape (n,)
-            Genres as indices, -1 for none.
-        owners : numpy.ndarray of int64, shape (n,)
-            Number of the piece that each was cut from.
-        """
+        """`CutPieces` of pieces and their arrays; the first ones tell genres, lines and meter."""
         timings = list(pieces.timings()) if isinstance(pieces, PreparedPieces) else [p.timing for p in pieces]
         genres = [genre_of(pieces, index) for index in range(len(pieces))]
         if argument == "sequences":
@@ -68,7 +93,7 @@ class FragmentComposer(NetworkComposer):
                 remedy="give longer pieces, or choose other fragment_bars or another meter",
             )
         labels = np.array([self.genres.index(genre) if genre in self.genres else -1 for genre in genres])
-        return np.concatenate(found), np.concatenate(ties), labels[owners], owners
+        return CutPieces(pieces, np.concatenate(found), np.concatenate(ties), labels[owners], owners)
 
     def _make_cutter(self):
         numerator, denominator = map(int, self.meter.split("/"))

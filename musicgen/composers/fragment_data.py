@@ -26,8 +26,7 @@ def codec_for_fragments(pieces, held_out, resolution):
     held = sum(_holds(melody, piece) for piece in pieces)
     if 2 * held > len(pieces):
         return melody
-    tracks = max((piece.tracks for piece in pieces), key=len)
-    return PianorollCodec(resolution=resolution, tracks=tracks)
+    return PianorollCodec.for_data(pieces, resolution=resolution)
 
 
 def _holds(codec, piece):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..codecs import MelodyCodec
 from ..codecs.grid import bar_steps
-from ..codecs.lines import HELD, SILENT, array_of, codes_of, lines_of, most_at_once
+from ..codecs.lines import HELD, SILENT, codes_of, lines_of, most_at_once, piece_of_lines
 from ..codecs.melody import HOLD, REST
 from ..errors import InputError
 from ..timing import Timing
@@ -211,9 +211,7 @@ class Fragments:
     def piece(self, lines, *, bpm=None, timing=None, tracks=None, meta=None):
         """The NoteSequence of lines (steps, lines), at an even tempo (beats per minute) or with a timing."""
         timing = timing or Timing.regular(bpm or 120.0, self.meter)
-        if tracks is None:
-            tracks = getattr(self.codec, "tracks", None)
-        return self.codec.decode(array_of(self.codec, lines, self.counts), timing=timing, tracks=tracks, meta=meta)
+        return piece_of_lines(self.codec, lines, self.counts, timing=timing, tracks=tracks, meta=meta)
 
 
 def lines_for(codec, arrays):

@@ -16,7 +16,7 @@ from .fragment_composer import FragmentComposer
 from .fragment_data import checked_meter, median_tempi
 from .guard import Guard
 from .inventing import Inventing, Request
-from .learning import digest_of, pieces_to_learn, warn_of
+from .learning import digest_of
 from .neural import Schedule
 from .roll_data import RollBatches, keys_of, shift_to_white, shifted, tokens_of
 from .rolls import NEURONS, Critic, Generator
@@ -196,25 +196,16 @@ class GANComposer(Inventing, FragmentComposer):
             callbacks=callbacks,
         )
         whole_number("look_every", look_every, 1)
-        pieces = pieces_to_learn(sequences)
-        held_out = pieces_to_learn(validation, "validation") if validation is not None else None
-        self.refused = ()
-        pieces, arrays = self._arrays(pieces, held_out)
-        tokens, _, labels, owners = self._fragments_of(pieces, arrays)
-        tokens = self._on_white_keys(tokens, pieces, owners)
+        cut, check = self._cut(sequences, validation)
+        tokens, held_out = (None if part is None else self._on_white_keys(part) for part in (cut, check))
         size = self._checked_batch(schedule.batch_size(batch_size, min(BATCH, len(tokens))), len(tokens))
-        if held_out is not None:
-            held_out, arrays = self._arrays(held_out, argument="validation")
-            cut, _, _, of_held_out = self._fragments_of(held_out, arrays, "validation")
-            held_out = self._on_white_keys(cut, held_out, of_held_out)
-        warn_of(self.refused)
         if self.pitch_range is None:
             pitches = tokens[tokens < HOLD]
             self.pitch_range = (int(pitches.min()), int(pitches.max()))
-        facts = {"tempo": median_tempi(pieces, self.genres), "keys": _keys(pieces)}
-        facts |= {"fragments": len(tokens), "labels": _labels(labels, self.genres)}
-        history, guard = self._contend(tokens, labels, schedule, size, look_every, listeners)
-        self._record_provenance(pieces, history)
+        facts = {"tempo": median_tempi(cut.pieces, self.genres), "keys": _keys(cut.pieces)}
+        facts |= {"fragments": len(tokens), "labels": _labels(cut.labels, self.genres)}
+        history, guard = self._contend(tokens, cut.labels, schedule, size, look_every, listeners)
+        self._record_provenance(cut.pieces, history)
         self.provenance |= facts | {"looks": guard.looks}
         if held_out is not None:
             self.provenance["held_out_overlap"] = guard.overlap_of(held_out)
@@ -223,9 +214,10 @@ class GANComposer(Inventing, FragmentComposer):
             warnings.warn(f"{guard.problem}; the best generator before is kept", stacklevel=2)
         return history
 
-    def _on_white_keys(self, tokens, pieces, owners):
-        shifts = np.array([shift_to_white(key) for key in keys_of(pieces)])
-        return shifted(tokens, shifts[owners], self._pitched)
+    def _on_white_keys(self, cut):
+        """Tokens of `CutPieces`, moved by the keys of their pieces."""
+        shifts = np.array([shift_to_white(key) for key in keys_of(cut.pieces)])
+        return shifted(cut.tokens, shifts[cut.owners], self._pitched)
 
     @property
     def _pitched(self):

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..codecs.lines import HELD, SILENT, codes_of
-from ..codecs.melody import HOLD
+from ..codecs.lines import HELD, SILENT, codes_of, notes_of
 from .backend import to_numpy
 
 LOOKED_AT = 256  # fragments that are invented at a look
@@ -96,26 +95,6 @@ class Guard:
         for name, value in numbers.items():
             setattr(self, name, value)
         self.best = arrays or None
-
-
-def notes_of(tokens):
-    """All notes of fragments.
-
-    Parameters
-    ----------
-    tokens : numpy.ndarray of uint8, shape (n, steps, lines)
-
-    Returns
-    -------
-    row, start, length, pitch : numpy.ndarray of int64, shape (n_notes,)
-        Number of the line, all lines of all fragments counted; first step; steps; MIDI pitch; by row and start.
-    """
-    rows = np.moveaxis(tokens, 2, 1).reshape(-1, tokens.shape[1])
-    ended = np.concatenate([rows != HOLD, np.ones((len(rows), 1), bool)], axis=1)
-    stops = np.flatnonzero(ended)
-    row, start = np.nonzero(rows < HOLD)
-    place = row * ended.shape[1] + start
-    return row, start, stops[np.searchsorted(stops, place, side="right")] - place, rows[row, start].astype(int)
 
 
 def histograms(tokens, bar_steps):

@@ -97,11 +97,11 @@ def encoded(pieces, codec, family, argument="sequences"):
     return kept, arrays, refused
 
 
-def warn_of(refused):
+def warn_of(refused, stacklevel=3):
     """Warn of pieces that could not be used, a list of (source, reason): how many, and how often for which reason."""
     if refused:
         count = "1 piece" if len(refused) == 1 else f"{len(refused):,} pieces"
-        warnings.warn(f"{count} could not be used, see `.refused`: {_reasons(refused)}", stacklevel=3)
+        warnings.warn(f"{count} could not be used, see `.refused`: {_reasons(refused)}", stacklevel=stacklevel)
 
 
 def _reasons(refused):

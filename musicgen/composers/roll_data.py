@@ -4,7 +4,7 @@ import numpy as np
 
 from ..codecs.lines import HELD, SILENT, codes_of
 from ..codecs.melody import HOLD, REST
-from ..codecs.spec import KEYS
+from ..codecs.spec import KEYS, key_name
 from ..datasets.prepared import PreparedPieces
 
 WHOLE = 0.5  # share of the fragments of which nothing is given
@@ -21,8 +21,10 @@ def shift_to_white(key):
 
 def keys_of(pieces):
     """Key of every piece, None where none is known."""
-    prepared = isinstance(pieces, PreparedPieces)
-    return [(pieces.meta(i) if prepared else pieces[i].meta).get("key") for i in range(len(pieces))]
+    if isinstance(pieces, PreparedPieces):
+        found = pieces.piece_facts()
+        return [key_name(facts["meta"].get("key")) or key_name(facts["key"]) for facts in found]
+    return [key_name(piece.meta.get("key")) for piece in pieces]
 
 
 def shifted(tokens, semitones, pitched):

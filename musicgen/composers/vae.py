@@ -15,7 +15,7 @@ from .fragment_data import checked_meter, median_tempi
 from .fragments import REPEATED, TIED, FragmentBatches
 from .latent import LatentNetwork, divergences
 from .latent_space import ACTIVE, LatentSpace, steepest
-from .learning import digest_of, pieces_to_learn, warn_of
+from .learning import digest_of
 from .mixing import Mixing
 from .neural import Schedule
 from .walks import Walk
@@ -211,16 +211,8 @@ class VAEComposer(Mixing, FragmentComposer):
             progress=progress,
             callbacks=callbacks,
         )
-        pieces = pieces_to_learn(sequences)
-        held_out = pieces_to_learn(validation, "validation") if validation is not None else None
-        self.refused = ()
-        pieces, arrays = self._arrays(pieces, held_out)
-        tokens, ties, labels, _ = self._fragments_of(pieces, arrays)
-        check = None
-        if held_out is not None:
-            held_out, held_out_arrays = self._arrays(held_out, argument="validation")
-            check = self._fragments_of(held_out, held_out_arrays, "validation")[0]
-        warn_of(self.refused)
+        cut, check = self._cut(sequences, validation)
+        tokens, check = cut.tokens, None if check is None else check.tokens
         size = schedule.batch_size(batch_size, int(np.clip(len(tokens) // STEPS, 8, BATCH)))
         size = min(size, len(tokens) // schedule.devices.count * schedule.devices.count)
         if not size:
@@ -234,12 +226,13 @@ class VAEComposer(Mixing, FragmentComposer):
             check = np.resize(check, (size, *check.shape[1:]))
         check = None if check is None else FragmentBatches(check, augment=False, **batches)
         history = self._train(data, check, schedule, digest=digest_of([tokens]) + json.dumps(batches))
-        self._record_provenance(pieces, history)
-        self._look_at(tokens, ties, labels, pieces)
+        self._record_provenance(cut.pieces, history)
+        self._look_at(cut)
         return history
 
-    def _look_at(self, tokens, ties, labels, pieces):
+    def _look_at(self, cut):
         """Learn where the data lie in latent space, and tell whether the latent is used."""
+        tokens, ties, labels = cut.tokens, cut.ties, cut.labels
         rows = np.random.default_rng([self.seed, 3]).permutation(len(tokens))[:LOOKED_AT]
         means, log_variances = self._writer.encode(tokens[rows])
         spreads = [values.std() for values in self._attributes(tokens[rows])]
@@ -254,7 +247,7 @@ class VAEComposer(Mixing, FragmentComposer):
             "active_units": active,
             "ties": round(float(tied / max(tied + repeated, 1)), 4),
         }
-        self.provenance["tempo"] = median_tempi(pieces, self.genres)
+        self.provenance["tempo"] = median_tempi(cut.pieces, self.genres)
         if nats / np.log(2) < LITTLE or not active:
             message = (
                 f"the latent is ignored: it holds {nats / np.log(2):.2f} bits per fragment in {active} active units; "

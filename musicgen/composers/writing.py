@@ -9,7 +9,7 @@ from .backend import compile_method, scan, to_numpy
 from .drawing import draw
 from .latent import NOTHING, OUTPUTS, code_of
 
-BATCH_SIZES = (16, 256)  # fragments per call: compiled once for each size that occurs
+BATCH_SIZES = (16, 64, 256)  # fragments per call: compiled once for each size that occurs
 
 
 class Writer:

@@ -74,7 +74,7 @@ def prepare(data, out, *, codec="events", workers=None, progress=True, **options
     progress : bool
         Whether to show bars on stderr.
     **options
-        Arguments of the codec. By default `events` learns genres and tracks from the data.
+        Arguments of the codec. By default `events` and `pianoroll` learn tracks, `events` genres too, from the data.
 
     Returns
     -------
