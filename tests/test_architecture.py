@@ -50,10 +50,11 @@ def test_links_of_the_documents_lead_somewhere():
 
 def test_the_presets_have_the_sizes_that_are_told():
     page = (ROOT / "docs" / "TRAINING.md").read_text(encoding="utf-8")
-    parts = page.split("## The VAE")
+    parts = re.split("## The (?:VAE|GAN)", page)
     composers = {
         musicgen.LSTMComposer: ("embedding", "units", "layers"),
         musicgen.VAEComposer: ("encoder_units", "decoder_units", "latent_dim"),
+        musicgen.GANComposer: ("noise", "units", "blocks"),
     }
     for part, (composer, names) in zip(parts, composers.items(), strict=True):
         told = re.findall(r"^\| `(\w+)` \| (\d+), (\d+), (\d+) \|", part, flags=re.MULTILINE)
