@@ -23,7 +23,7 @@ class Composer:
 
     #: Options of `compose` beyond bars, genre, primer and seed, with their defaults.
     options = {}
-    #: Named sizes: preset to constructor arguments.
+    #: Named sizes, preset to constructor arguments.
     presets = {}
 
     codec = None

@@ -91,7 +91,7 @@ def plot_history(history, *, ax=None):
     Parameters
     ----------
     history : mapping of str to sequence of float, or keras.callbacks.History
-        Every series whose name ends in "loss" is drawn, its "val_" partner dashed in the same colour; the best
+        Every series whose name ends in "loss" is drawn, its `"val_"` partner dashed in the same colour; the best
         epoch of a validation series is marked.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: one in a new figure.
