@@ -1,6 +1,7 @@
 # make demo    recordings in, new music out, into out/demo (AUDIO=folder for your own)
 # make test    everything that a change must pass
-# Both build .venv first, once. PYTHON chooses the interpreter (3.11 to 3.13).
+# make docs    the site, into out/docs
+# All build .venv first, once. PYTHON chooses the interpreter (3.11 to 3.13).
 PYTHON ?= python3
 VENV := .venv$(if $(filter-out python3,$(notdir $(PYTHON))),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ OUT ?= out/demo
 NO_DEPS := basic-pitch==0.4.0
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-slow lint clean
+.PHONY: setup demo test test-slow docs lint clean
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: setup.cfg pyproject.toml constraints.txt Makefile
@@ -30,6 +31,9 @@ test: setup lint
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+docs: setup
+	$(BIN)/python docs/build.py out/docs
 
 lint: setup
 	$(BIN)/ruff check .

@@ -138,7 +138,7 @@ def _defined(rows, weights):
 def frechet_distance(pieces, references, piece_weights=None, reference_weights=None):
     """Fréchet distance of two sets of vectors, taken as normal distributions.
 
-    d² = |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Dowson and Landau, The Fréchet distance between multivariate
+    `d² = |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2))` (Dowson and Landau, The Fréchet distance between multivariate
     normal distributions, 1982), used to judge generated pictures and sound (Heusel et al. 2017, Kilgour et al. 2019).
 
     Parameters
