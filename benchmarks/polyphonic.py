@@ -24,6 +24,7 @@ import numpy as np
 from common import Results, make_parser
 
 from musicgen.codecs import FramesCodec
+from musicgen.composers.echoes import echoes_of
 from musicgen.composers.likelihood import Scorer
 from musicgen.composers.network import RecurrentNetwork
 from musicgen.composers.training import WeightAverage
@@ -32,7 +33,7 @@ from musicgen.errors import InputError
 
 CODEC = FramesCodec()
 START, END = CODEC.pitch_table().start, CODEC.keys
-NETWORK = {"embedding": 64, "units": 256, "layers": 2, "filters": 0, "heard": 0}
+NETWORK = {"embedding": 64, "units": 256, "layers": 2, "filters": 0, "heard": 0, "echo": 2048}
 DROPOUT = {"dropout": 0.4, "input_dropout": 0.2, "weight_dropout": 0.1}
 STEPS, BATCH, CONTEXT = 8000, 16, 256
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
@@ -116,11 +117,15 @@ def transposed(stream, semitones):
 
 
 class PackedStreams(keras.utils.PyDataset):
-    """Training pieces in random order and keys, one behind the other, cut into rows of equal length."""
+    """Training pieces in random order and keys, one behind the other, cut into rows of equal length.
+
+    Echoes are sought in the whole piece, whatever row its end comes to lie in.
+    """
 
     def __init__(self, streams, *, seed):
         super().__init__()
-        self.streams, self.random, self.rest = streams, np.random.default_rng(seed), np.zeros(0, np.int32)
+        self.streams, self.random, self.rest = streams, np.random.default_rng(seed), np.zeros((0, 3), np.int32)
+        self.echoes = [echoes_of(stream, NETWORK["echo"]) for stream in streams]
 
     def __len__(self):
         return EPOCH
@@ -129,12 +134,19 @@ class PackedStreams(keras.utils.PyDataset):
         size = BATCH * CONTEXT
         while len(self.rest) <= size:
             order = self.random.permutation(len(self.streams))
-            moved = [transposed(self.streams[index], int(self.random.choice(KEYS)))[0] for index in order]
-            self.rest = np.concatenate([self.rest, *moved])
-        tokens, self.rest = self.rest[: size + 1], self.rest[size:]
-        targets = tokens[1:].reshape(BATCH, CONTEXT)
+            self.rest = np.concatenate([self.rest, *(self._moved(number) for number in order)])
+        rows, self.rest = self.rest[: size + 1], self.rest[size:]
+        tokens, echoes = rows[:-1, 0].reshape(BATCH, CONTEXT), rows[:-1, 1:].reshape(BATCH, CONTEXT, 2)
+        targets = rows[1:, 0].reshape(BATCH, CONTEXT)
         counted = (targets != START).astype(np.float32)
-        return tokens[:-1].reshape(BATCH, CONTEXT), np.where(targets == START, END, targets), counted
+        return (tokens, echoes), np.where(targets == START, END, targets), counted
+
+    def _moved(self, number):
+        """A piece in a random key with its echoes: tokens, tokens of the echoes, their levels."""
+        tokens = transposed(self.streams[number], int(self.random.choice(KEYS)))[0]
+        back, level = self.echoes[number].T
+        echo = np.where(level > 0, tokens[np.arange(len(tokens)) + 1 - back], 0)
+        return np.stack([tokens, echo, level], axis=1).astype(np.int32)
 
 
 class Schedule(keras.callbacks.Callback):

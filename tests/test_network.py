@@ -7,6 +7,7 @@ import pytest
 
 from musicgen import EventsCodec, FramesCodec
 from musicgen.composers.backend import to_numpy
+from musicgen.composers.echoes import EchoMemory, echoes_of
 from musicgen.composers.likelihood import Scorer
 from musicgen.composers.network import PitchMemory, RecurrentNetwork
 
@@ -40,6 +41,58 @@ def test_single_steps_equal_the_whole(codec, options):
     tokens[:, 0] = tokens[1, 13] = table.start
     network = network_for(codec, **options)
     np.testing.assert_allclose(steps(network, tokens), to_numpy(network(tokens)), atol=1e-4)
+
+
+def repeating(count, time, start):
+    """Streams over a few tokens whose second half is like the first but for one token; two pieces in the first."""
+    half = np.random.default_rng(2).integers(0, 5, (count, time // 2)).astype(np.int32)
+    tokens = np.concatenate([half, half], axis=1)
+    tokens[:, 3 * time // 4] = 5
+    tokens[:, 0] = tokens[0, time // 3] = start
+    return tokens
+
+
+def test_echoes_counted_by_hand():
+    start = 9
+    stream = np.array([start, 1, 2, 3, 4, 7, 1, 2, 3, 4, 8, 3, 4], np.int32)
+    found = echoes_of(stream, 100)
+    assert found[:9].tolist() == [[0, 0]] * 9, "three tokens in a row are no passage"
+    assert found[9].tolist() == [5, 1]  # 1 2 3 4 was followed by 7, which stands 5 before what comes next
+    assert found[10:].tolist() == [[0, 0]] * 3
+    assert echoes_of(stream, 4)[9].tolist() == [0, 0], "too far back"
+    again = np.array([start, *range(8), *range(8), *range(8)], np.int32)
+    assert echoes_of(again, 100)[-1].tolist() == [8, 3], "of equally long passages the last one"
+
+
+def test_echoes_one_by_one_are_those_of_the_stream():
+    tokens = repeating(3, 48, 6)
+    told = to_numpy(EchoMemory(6, 30).over(tokens))
+    for row, stream in enumerate(tokens):
+        pieces = np.split(stream, np.flatnonzero(stream == 6)[1:])
+        back, level = np.concatenate([echoes_of(piece, 30) for piece in pieces]).T
+        expected = np.where(level > 0, stream[np.arange(48) + 1 - back], 0)
+        np.testing.assert_array_equal(told[row], np.stack([expected, level], axis=1))
+    assert set(told[..., 1].ravel()) == {0, 1, 2}
+
+
+def test_a_network_with_an_echo_step_by_step_and_as_a_whole():
+    codec = FramesCodec(lowest=60, keys=5)
+    table = codec.pitch_table()
+    network, plain = network_for(codec, echo=30, heard=0), network_for(codec, heard=0)
+    tokens = repeating(2, 48, table.start)
+    whole = to_numpy(network(tokens))
+    np.testing.assert_allclose(steps(network, tokens), whole, atol=1e-4)
+    told = EchoMemory(table.start, 30).over(tokens)
+    np.testing.assert_allclose(to_numpy(network((tokens, told))), whole, atol=1e-5)
+    by_name = plain.named_variables()
+    for name, variable in network.named_variables().items():
+        if name in by_name:
+            by_name[name].assign(variable.value)
+    network.named_variables()["trust.kernel"].assign(np.zeros((16, 5)))
+    network.named_variables()["trust.bias"].assign(np.arange(1.0, 6.0))
+    token, level = np.moveaxis(to_numpy(told), -1, 0)
+    more = to_numpy(network(tokens)) - to_numpy(plain(tokens))
+    np.testing.assert_allclose(np.take_along_axis(more, token[..., None], 2)[..., 0], level, atol=1e-4)
 
 
 def test_a_start_token_makes_the_network_forget():

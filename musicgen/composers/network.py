@@ -5,7 +5,8 @@ same place in time), of the two groups before it, and the last pitch of the curr
 intervals looks at the surroundings of every pitch in that memory through the same filters and adds to the pitch's
 score what the recurrent layers make of them: what is learned in one key or register holds in all, and small data, of
 which there is never enough, goes further. Tying the pitches follows Johnson ("Generating polyphonic music using tied
-parallel networks", 2017).
+parallel networks", 2017). A network with an echo also hears what followed when the passage of just now sounded before
+(`echoes`), and learns how far to trust it.
 """
 
 import keras
@@ -13,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from .backend import scan
+from .echoes import LEVELS, EchoMemory
 from .recurrent import LSTMLayer, lstm_gates
 
 EMBEDDING_SPREAD = 0.3
@@ -112,6 +114,8 @@ class RecurrentNetwork(keras.Model):
         Largest interval, in semitones, that the head over intervals sees.
     filters : int
         Patterns of intervals that it knows; 0 leaves the head out.
+    echo : int
+        Tokens that it looks back for the passage of just now; 0 leaves the echo out.
     rising : bool
         Whether pitches of a group only rise, as in `frames`: lower ones get no probability then.
     seed : int
@@ -132,6 +136,7 @@ class RecurrentNetwork(keras.Model):
         heard=12,
         reach=24,
         filters=48,
+        echo=0,
         rising=False,
         seed=0,
     ):
@@ -144,6 +149,7 @@ class RecurrentNetwork(keras.Model):
             rising,
         )
         self.outputs, self.pitches = table.outputs, self.memory.pitches
+        self.echoes = EchoMemory(table.start, echo) if echo else None
         self._behind = table.outputs - self.memory.first - self.memory.pitches  # tokens after the pitches
         spread = keras.initializers.RandomNormal(stddev=EMBEDDING_SPREAD, seed=seed)
         self.embedding = keras.layers.Embedding(
@@ -161,10 +167,21 @@ class RecurrentNetwork(keras.Model):
             shape = {"filters": filters, "kernel_size": 2 * reach + 1, "padding": "same", "activation": "relu"}
             self.patterns = keras.layers.Conv1D(**shape, kernel_initializer=spread, name="patterns")
             self.interest = keras.layers.Dense(filters, kernel_initializer="zeros", name="interest")
+        if echo:
+            self.trust = keras.layers.Dense(len(LEVELS), kernel_initializer="zeros", name="trust")
         self(np.full((1, 2), table.start, np.int32))
 
-    def call(self, tokens, training=False):
-        """Scores of the next token: float32, (batch, time, outputs), for tokens (batch, time)."""
+    def call(self, inputs, training=False):
+        """Scores of the next token: float32, (batch, time, outputs).
+
+        Parameters
+        ----------
+        inputs : int32, shape (batch, time), or a pair
+            Tokens; or tokens and their echoes, (batch, time, 2) as `EchoMemory.echo` tells them, where these come
+            from farther back than the first of the tokens.
+        training : bool
+        """
+        tokens, echoes = inputs if isinstance(inputs, tuple | list) else (inputs, None)
         rows = self.memory.over(tokens)
         keep = ops.cast(tokens != self.memory.start, "float32")  # a piece begins with nothing remembered
         signal = _given(self.embedding(tokens), rows, self.heard)
@@ -179,6 +196,9 @@ class RecurrentNetwork(keras.Model):
             seen = ops.reshape(ops.transpose(rows, (0, 1, 3, 2)), (shape[0] * shape[1], shape[3], ROWS))
             patterns = ops.reshape(self.patterns(seen), (*shape[:2], shape[3], self.filters))
             logits = self._with_intervals(logits, patterns, self.interest(hidden))
+        if self.echoes:
+            echoes = self.echoes.over(tokens) if echoes is None else echoes
+            logits = self._with_echo(logits, echoes, self.trust(ops.concatenate(outputs[1:], axis=-1)))
         return self._masked(logits, rows)
 
     def named_variables(self):
@@ -187,7 +207,8 @@ class RecurrentNetwork(keras.Model):
         for layer in self.lstms:
             parts = ("kernel", "recurrent_kernel", "bias")
             named |= {f"{layer.name}.{part}": getattr(layer, part) for part in parts}
-        for layer in (self.head, *((self.patterns, self.interest) if self.filters else ())):
+        others = (*((self.patterns, self.interest) if self.filters else ()), *([self.trust] if self.echoes else ()))
+        for layer in (self.head, *others):
             named |= {f"{layer.name}.{part}": getattr(layer, part) for part in ("kernel", "bias")}
         return named
 
@@ -230,11 +251,13 @@ class RecurrentNetwork(keras.Model):
             What the pitches of the open group add as this group and as each of the two before; what those of the
             two groups before add; what those of the group before add once it is the one before that.
         states : tuple of (hidden, cell)
+        echo : that of `EchoMemory`, empty without one
         """
         zeros = ops.zeros((batch, self.units), dtype="float32")
         features = 4 * self.units + self.outputs + self.filters
         sums = ops.zeros((batch, GROUPS + 2, features), dtype="float32")
-        return self.memory.initial(batch), sums, tuple((zeros, zeros) for _ in self.lstms)
+        echo = self.echoes.initial(batch) if self.echoes else ()
+        return self.memory.initial(batch), sums, tuple((zeros, zeros) for _ in self.lstms), echo
 
     def step(self, weights, tokens, carry):
         """One step for a batch of streams; a pure function.
@@ -252,7 +275,7 @@ class RecurrentNetwork(keras.Model):
         logits : float32, shape (batch, outputs)
         carry : as given
         """
-        memory, sums, states = carry
+        memory, sums, states, echo = carry
         memory, sums = self.memory.advance(memory, tokens), self._summed(weights, sums, tokens)
         rows = self.memory.rows(memory)
         given = ops.take(weights["embedded"], tokens, axis=0) + sums[:, 0] + sums[:, 3]
@@ -273,7 +296,11 @@ class RecurrentNetwork(keras.Model):
             patterns = ops.relu(patterns + weights["patterns.bias"])  # (batch, pitches, filters)
             interest = interest + ops.matmul(hidden, weights["interest.kernel"]) + weights["interest.bias"]
             logits = self._with_intervals(logits, patterns, interest)
-        return self._masked(logits, rows), (memory, sums, tuple(after))
+        if self.echoes:
+            echo = self.echoes.advance(echo, tokens)
+            trust = ops.matmul(hidden, weights["trust.kernel"]) + weights["trust.bias"]
+            logits = self._with_echo(logits, self.echoes.echo(echo), trust)
+        return self._masked(logits, rows), (memory, sums, tuple(after), echo)
 
     def _summed(self, weights, sums, tokens):
         """`sums` of the carry after one more token."""
@@ -288,6 +315,12 @@ class RecurrentNetwork(keras.Model):
         """Logits (..., outputs) and, added to those of pitches, interest (..., filters) in patterns around them."""
         said = ops.matmul(patterns, ops.expand_dims(interest, -1))[..., 0]  # (..., pitches)
         return logits + self._over_tokens(ops.cast(said, logits.dtype))
+
+    def _with_echo(self, logits, echoes, trust):
+        """Logits (..., outputs) and, added to that of the echo, the trust (..., levels) in its level."""
+        chosen = ops.one_hot(echoes[..., 1] - 1, len(LEVELS), dtype="float32")  # all 0 at level 0
+        trust = ops.sum(ops.cast(trust, "float32") * chosen, axis=-1, keepdims=True)
+        return logits + trust * ops.one_hot(echoes[..., 0], self.outputs, dtype="float32")
 
     def _masked(self, logits, rows):
         """Logits without the pitches that are not above the open group, where pitches rise."""
