@@ -145,7 +145,7 @@ class PackedStreams(keras.utils.PyDataset):
         """A piece in a random key with its echoes: tokens, tokens of the echoes, their levels."""
         tokens = transposed(self.streams[number], int(self.random.choice(KEYS)))[0]
         back, level = self.echoes[number].T
-        echo = np.where(level > 0, tokens[np.arange(len(tokens)) + 1 - back], 0)
+        echo = np.where(level > 0, tokens[np.arange(len(tokens)) + 1 - np.maximum(back, 1)], 0)
         return np.stack([tokens, echo, level], axis=1).astype(np.int32)
 
 

@@ -31,8 +31,9 @@ TUNES = [tune(seed) for seed in range(8)]
 @pytest.fixture(scope="module", params=COMPOSERS, ids=lambda cls: cls.__name__)
 def composer(request):
     composer = request.param(preset="tiny", seed=0)
-    fast = {"learning_rate": 3e-3} if request.param is GANComposer else {}
-    shape = {"epochs": 20, "batch_size": 2, "progress": False, **fast}
+    shape = {"epochs": 20, "batch_size": 2, "progress": False}
+    if request.param is GANComposer:
+        shape |= {"epochs": 80, "batch_size": 8, "learning_rate": 3e-3}
     composer.history = composer.fit(TUNES[:6], validation=TUNES[6:], **shape)
     return composer
 

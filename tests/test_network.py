@@ -70,7 +70,7 @@ def test_echoes_one_by_one_are_those_of_the_stream():
     for row, stream in enumerate(tokens):
         pieces = np.split(stream, np.flatnonzero(stream == 6)[1:])
         back, level = np.concatenate([echoes_of(piece, 30) for piece in pieces]).T
-        expected = np.where(level > 0, stream[np.arange(48) + 1 - back], 0)
+        expected = np.where(level > 0, stream[np.arange(48) + 1 - np.maximum(back, 1)], 0)
         np.testing.assert_array_equal(told[row], np.stack([expected, level], axis=1))
     assert set(told[..., 1].ravel()) == {0, 1, 2}
 
