@@ -61,7 +61,7 @@ def test_a_training_that_goes_on_ends_as_an_undisturbed_one(made, own, tmp_path)
         parts.fit(TUNES, **settings, **steps, callbacks=[killed_after(5)])
     with pytest.raises(InputError, match="unfinished training.*resume it"):
         made().fit(TUNES, **settings, **steps)
-    with pytest.raises(CheckpointError, match="other data"):
+    with pytest.raises(CheckpointError, match="other .*data"):
         made().fit(TUNES[1:], **settings, **steps, resume=True)
     parts = made()
     assert parts.fit(TUNES, **settings, **steps, resume=True).history == history
