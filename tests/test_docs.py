@@ -100,8 +100,8 @@ def test_figures_are_told_to_those_who_do_not_see_them(maker):
 @pytest.mark.parametrize("name", ["install.md", "tour.md", "commands.md"])
 def test_the_commands_shown_are_understood(pages, name):
     parser = cli._parser()
-    for command in re.findall(r"^    musicgen (?!--version)(.+)$", pages[name], flags=re.MULTILINE):
-        parser.parse_args(shlex.split(command))
+    commands = re.findall(r"^    musicgen (?!--version)(.+)$", pages[name], flags=re.MULTILINE)
+    assert all(parser.parse_args(shlex.split(command)) for command in commands)
 
 
 @pytest.mark.filterwarnings("ignore")
