@@ -10,20 +10,19 @@ their range is told beside.
 Neurons are compared on one data set: binary while training (straight-through, or drawn), or thresholded afterwards.
 """
 
-import shutil
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import rolls_judged as judged
-from common import ROOT, Results, make_parser
+import sources
+from common import Results, make_parser
 
 from musicgen.composers import GANComposer
-from musicgen.datasets import gtzan_recordings, load_corpus, load_folder, split
+from musicgen.datasets import split
 from musicgen.datasets.labels import labelled
 from musicgen.errors import InputError
-from musicgen.transcription import transcribe_folder
 
 PARTS = (0.8, 0.1, 0.1)
 MINUTES = {"bach-chorales": 20, "folk": 20, "clips": 20}
@@ -65,13 +64,8 @@ def main(argv=None):
 
 def pieces_of(name, args):
     """The pieces of a data set; recordings are transcribed anew."""
-    if name != "clips":
-        return list(load_corpus(name, limit=QUICK["pieces"] if args.quick else None))
-    folder = ROOT / "out" / "adversarial" / "midi"
-    shutil.rmtree(folder, ignore_errors=True)
-    recordings = gtzan_recordings(Path(args.data) / "gtzan")[: 20 if args.quick else None]
-    transcribe_folder([recording.path for recording in recordings], folder, progress=False)
-    return list(load_folder(folder))
+    limit = QUICK["pieces"] if args.quick else None
+    return sources.pieces_of(name, args.data, scratch="adversarial", limit=limit, clips=20 if args.quick else None)
 
 
 def trained(name, pieces, seed, args, **settings):

@@ -10,20 +10,17 @@ Whether genres help is asked of the recordings, five times with other seeds and 
 learns with the genre in front and without, and the interval is that of the paired differences (Student's t).
 """
 
-import shutil
-from pathlib import Path
-
 import numpy as np
-from common import ROOT, Results, make_parser
+import sources
+from common import Results, make_parser
 
 from musicgen.baselines import NGram
 from musicgen.codecs import EventsCodec
 from musicgen.composers import LSTMComposer
-from musicgen.datasets import gtzan_recordings, load_corpus, load_folder, split
+from musicgen.datasets import split
 from musicgen.datasets.labels import labelled
 from musicgen.errors import InputError
 from musicgen.metrics import compare_with, longest_verbatim_run, loop_count
-from musicgen.transcription import transcribe_folder
 
 PARTS = (0.8, 0.1, 0.1)
 MINUTES = {"clips": 5, "bach-chorales": 12, "folk": 20}
@@ -73,13 +70,7 @@ def main(argv=None):
 def pieces_of(name, args):
     """The pieces of a data set; recordings are transcribed anew."""
     limit = QUICK["pieces"] if args.quick else None
-    if name != "clips":
-        return list(load_corpus(name, limit=limit, workers=0 if limit else None))
-    folder = ROOT / "out" / "learning" / "midi"
-    shutil.rmtree(folder, ignore_errors=True)
-    recordings = gtzan_recordings(Path(args.data) / "gtzan")
-    transcribe_folder([recording.path for recording in recordings], folder, progress=False)
-    return list(load_folder(folder))
+    return sources.pieces_of(name, args.data, scratch="learning", limit=limit)
 
 
 def usable(pieces):

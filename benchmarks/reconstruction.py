@@ -14,20 +14,19 @@ what holding every note gives, and the nearest training fragment in any key: wha
 With --models trained composers are kept in a folder, and loaded from there the next time.
 """
 
-import shutil
 from pathlib import Path
 
 import fragments_judged as judged
 import numpy as np
-from common import ROOT, Results, make_parser
+import sources
+from common import Results, make_parser
 from frames_bound import SAMPLES, frames_bound
 
 from musicgen.composers import VAEComposer
 from musicgen.composers.attributes import ATTRIBUTES
-from musicgen.datasets import gtzan_recordings, load_corpus, load_folder, split
+from musicgen.datasets import split
 from musicgen.datasets.polyphonic import read_rolls
 from musicgen.errors import InputError
-from musicgen.transcription import transcribe_folder
 
 PARTS = (0.8, 0.1, 0.1)
 #: Minutes of training, and what the composer is made with.
@@ -79,13 +78,8 @@ def trained(name, pieces, args):
 
 def pieces_of(name, args):
     """The pieces of a data set; recordings are transcribed anew."""
-    if name != "clips":
-        return list(load_corpus(name, limit=QUICK["pieces"] if args.quick else None))
-    folder = ROOT / "out" / "reconstruction" / "midi"
-    shutil.rmtree(folder, ignore_errors=True)
-    recordings = gtzan_recordings(Path(args.data) / "gtzan")[: 20 if args.quick else None]
-    transcribe_folder([recording.path for recording in recordings], folder, progress=False)
-    return list(load_folder(folder))
+    limit = QUICK["pieces"] if args.quick else None
+    return sources.pieces_of(name, args.data, scratch="reconstruction", limit=limit, clips=20 if args.quick else None)
 
 
 def number(name, args):
