@@ -68,6 +68,7 @@ def test_half_of_the_fragments_are_given_nothing_and_none_everything():
     assert 0.4 < (mask == 0).all(axis=(1, 2)).mean() < 0.65
     given_lines = (mask == mask[:, :1]).all(axis=(1, 2)) & mask.any(axis=(1, 2)) & ~mask.all(axis=(1, 2))
     given_bars = (mask == mask[:, :, :1]).all(axis=(1, 2)) & mask.any(axis=(1, 2)) & ~mask.all(axis=(1, 2))
+    assert not mask.all(axis=(1, 2)).any()
     assert given_lines.any()
     assert given_bars.any()
     assert (given_lines | given_bars | (mask == 0).all(axis=(1, 2))).mean() < 1, "some are given both"

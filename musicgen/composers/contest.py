@@ -67,8 +67,8 @@ class Contest(keras.Model):
         Returns
         -------
         dict of str to float
-            "loss", that of the critic; "generator", its loss; "lead" of real fragments in the critic's scores;
-            "slope", the critic's squared gradients, the last that were taken.
+            "loss", that of the critic without the penalties; "generator", its loss; "lead" of real fragments in the
+            critic's scores.
         """
         taken = int(to_numpy(self.taken.value))
         judge = self._judge if taken % LAZY else self._judge_strictly

@@ -93,7 +93,7 @@ class Canvas:
         """How many there are."""
         return self.given.shape[1]
 
-    def fill(self, maker, genres, randoms, *, truncation=1.0, smoothness=0.0, progress=None):
+    def fill(self, maker, genres, randoms, *, truncation=1.0, smoothness=0.0):
         """Write what is empty, from the first bar to the last.
 
         A window is as long as a fragment, and begins in the middle of the one before: what that wrote is given to it.
@@ -108,8 +108,6 @@ class Canvas:
             By which the noise is multiplied.
         smoothness : float
             How near the noise of a window is to that of the one before, 0 to 1.
-        progress : callable, optional
-            Called with the number of bars that were written.
         """
         network = maker.generator
         bar_steps, last = network.steps // network.bars, None
@@ -128,8 +126,6 @@ class Canvas:
             self.pitches[:, steps] = np.where(written, made[0], self.pitches[:, steps])
             self.onsets[:, steps] = np.where(written, made[1], self.onsets[:, steps])
             self.given[:, bars] = True
-            if progress:
-                progress(int(empty.any(axis=2).sum()))
 
 
 def bars_for(bars, network):

@@ -49,7 +49,9 @@ class Request:
         before = None if primer is None else self._listen(primer)
         each = 1 if self.key is None else CANDIDATES
         randoms = [np.random.default_rng([self.seed, n, other]) for n in range(count) for other in range(each)]
-        lines = self._continued(before, bars, randoms) if before else self._filled(bars, randoms, progress)
+        lines = self._continued(before, bars, randoms) if before else self._filled(bars, randoms)
+        if progress:  # all pieces are written together
+            progress(bars * count)
         if before:
             keys = [before.key] * count
         else:
@@ -72,9 +74,9 @@ class Request:
         drawn = [random.choice(len(counts), p=counts / counts.sum()) if counts.sum() else -1 for random in randoms]
         return self.composer._genre_rows(drawn)
 
-    def _filled(self, bars, randoms, progress):
+    def _filled(self, bars, randoms):
         canvas = Canvas.empty(len(randoms), bars_for(bars, self.network), self.network)
-        return self.fill(canvas, randoms, progress)[:, : bars * self.cutter.bar_steps]
+        return self.fill(canvas, randoms)[:, : bars * self.cutter.bar_steps]
 
     def _continued(self, before, bars, randoms):
         kept = min(self.network.bars // 2 or 1, before.bars)
@@ -96,9 +98,9 @@ class Request:
         canvas.given[:, : len(lines) // self.cutter.bar_steps] = True
         return canvas
 
-    def fill(self, canvas, randoms, progress=None):
+    def fill(self, canvas, randoms):
         """Tokens (n, steps, lines) of a canvas whose empty parts are written now."""
-        way = {"truncation": self.truncation, "smoothness": self.smoothness, "progress": progress}
+        way = {"truncation": self.truncation, "smoothness": self.smoothness}
         canvas.fill(self.composer._maker, self.genres(randoms), randoms, **way)
         return self.composer._tokens(canvas.pitches, onsets_of(canvas))
 

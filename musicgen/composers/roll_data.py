@@ -8,7 +8,7 @@ from ..codecs.spec import KEYS, key_name
 from ..datasets.prepared import PreparedPieces
 
 WHOLE = 0.5  # share of the fragments of which nothing is given
-VOICES = 0.3  # share of those in which lines are given; in the others bars are, in a third of both both
+BY_LINE, BY_BAR = 0.3, 0.8  # shares of the others in which some lines, and in which some bars are
 
 
 def shift_to_white(key):
@@ -126,11 +126,13 @@ class RollBatches:
     def _mask(self, random):
         """Of every other fragment some lines or bars, or both: float32, (batch, beats, lines)."""
         network, size = self._network, self.batch_size
-        by_line, by_bar = random.random((2, size)) < np.array([[VOICES], [1 - VOICES * 2 / 3]])
+        by_line, by_bar = random.random((2, size)) < np.array([[BY_LINE], [BY_BAR]])
         kept = random.integers(1, max(network.bars, 2), size)  # bars from the beginning
         scattered = random.random((size, network.bars)) < 0.5
         bars = np.where(random.random((size, 1)) < 0.5, np.arange(network.bars) < kept[:, None], scattered)
         lines = random.random((size, network.lines)) < random.random((size, 1))
         some = (bars & by_bar[:, None])[:, :, None] | (lines & by_line[:, None])[:, None, :]
-        some &= (random.random(size) >= WHOLE)[:, None, None]
+        extreme = some.all(axis=(1, 2)) | ~some.any(axis=(1, 2))  # of these the first bars are given
+        some[extreme] = (np.arange(network.bars) < kept[:, None])[extreme][:, :, None]
+        some &= (random.random(size) >= WHOLE)[:, None, None] & ~some.all(axis=(1, 2), keepdims=True)
         return np.repeat(some, network.bar_beats, axis=1).astype(np.float32)
