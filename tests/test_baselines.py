@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicgen.baselines import SMOOTHINGS, NGram, random_notes, shuffled_bars
+from musicgen.baselines import SMOOTHINGS, MarkovChain, NGram, random_notes, shuffled_bars
 from musicgen.errors import InputError
 from musicgen.metrics import describe
 from musicgen.notes import NoteSequence, Track
@@ -329,3 +329,26 @@ def test_random_notes_refuses_what_says_too_little():
         random_notes(NoteSequence([(0, 1, 36, 80, 0)]), seed=0, resolution=0)
     with pytest.raises(InputError, match="sequence must be a NoteSequence, not int"):
         shuffled_bars(3, seed=0)
+
+
+# ---- the Markov chain
+
+
+def test_a_markov_chain_writes_bars_that_the_grammar_allows():
+    tunes = [NoteSequence([(0.5 * i, 0.5 * i + 0.5, 60 + (i * k) % 7, 80, 0) for i in range(32)]) for k in (1, 2, 3)]
+    chain = MarkovChain(order=3).fit(tunes)
+    piece = chain.compose(5, seed=1)
+    assert len(piece.timing.bars(piece.duration)) == 5
+    assert piece.duration == 10.0
+    assert len(piece) > 5
+    assert piece == chain.compose(5, seed=1)
+    assert piece != chain.compose(5, seed=2)
+
+
+def test_a_markov_chain_needs_pieces_and_bars():
+    with pytest.raises(InputError, match="call fit first"):
+        MarkovChain().compose(2, seed=0)
+    with pytest.raises(InputError, match="bars must be a whole number of at least 1, not 0"):
+        MarkovChain().compose(0, seed=0)
+    with pytest.raises(InputError, match="holds no piece"):
+        MarkovChain().fit([])

@@ -1,5 +1,6 @@
-"""The rivals that a trained composer has to beat: n-gram models, shuffled bars, random notes; spoiled pieces."""
+"""The rivals that a trained composer has to beat: n-grams, Markov chains, shuffled bars, random notes; spoiled pieces."""
 
+from .markov import MarkovChain
 from .ngram import MAX_ORDER, SMOOTHINGS, NGram
 from .rivals import random_notes, shuffled_bars
 from .spoiled import NOISES, with_fragments, with_jitter, with_random_notes, with_wrong_pitches
@@ -7,6 +8,7 @@ from .spoiled import NOISES, with_fragments, with_jitter, with_random_notes, wit
 __all__ = [
     "MAX_ORDER",
     "SMOOTHINGS",
+    "MarkovChain",
     "NGram",
     "random_notes",
     "shuffled_bars",
