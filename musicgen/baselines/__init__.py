@@ -1,4 +1,4 @@
-"""The rivals that a trained composer has to beat: n-grams, Markov chains, shuffled bars, random notes; spoiled pieces."""
+"""What a trained composer has to beat: n-grams, Markov chains, shuffled bars, random notes, spoiled pieces."""
 
 from .markov import MarkovChain
 from .ngram import MAX_ORDER, SMOOTHINGS, NGram

@@ -6,7 +6,7 @@ import sys
 from .. import __version__
 from ..errors import MusicgenError
 from .data import add_info, add_prepare, add_transcribe
-from .judging import add_evaluate
+from .judging import add_compare, add_evaluate
 from .music import add_compose, add_demo, add_interpolate, add_render, add_train
 
 
@@ -48,6 +48,6 @@ def _parser():
     parser.add_argument("--version", action="version", version=f"musicgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     making = (add_transcribe, add_prepare, add_train, add_compose, add_interpolate, add_render)
-    for add in (*making, add_evaluate, add_info, add_demo):
+    for add in (*making, add_evaluate, add_compare, add_info, add_demo):
         add(commands)
     return parser

@@ -1,9 +1,9 @@
-"""The command that judges music: evaluate."""
+"""The commands that judge music and composers: evaluate, compare."""
 
 import sys
 from pathlib import Path
 
-from .common import COUNT, WHOLE, command, read_piece, refusals
+from .common import COUNT, POSITIVE, WHOLE, command, number, read_piece, refusals
 
 
 def add_evaluate(commands):
@@ -59,3 +59,48 @@ def _references(source):
         return pieces, prepared.refused
     data = load_data(source, notes=f"{Path(source)}-notes")
     return data.pieces, data.refused
+
+
+_AT_LEAST_2 = number(int, lambda value: value >= 2, "a whole number of at least 2")
+_AT_LEAST_4 = number(int, lambda value: value >= 4, "a whole number of at least 4")
+
+
+def add_compare(commands):
+    parser = command(
+        commands, "compare", _compare, "train LSTM, VAE and GAN for the same time, judge what they write, and advise"
+    )
+    parser.add_argument(
+        "data", metavar="DATA", help="folder of MIDI files or recordings, piano rolls (.mat), or a corpus"
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder; the same command goes on in it")
+    parser.add_argument(
+        "--minutes", type=POSITIVE, default=10.0, metavar="M", help="training of each model and seed (default 10)"
+    )
+    parser.add_argument("--pieces", type=_AT_LEAST_2, default=16, metavar="N", help="of each and seed (default 16)")
+    parser.add_argument("--bars", type=_AT_LEAST_4, default=16, metavar="B", help="of each piece (default 16)")
+    parser.add_argument("--seeds", type=WHOLE, nargs="+", default=[0, 1, 2], metavar="S", help="default 0 1 2")
+    families = ["lstm", "vae", "gan"]
+    parser.add_argument("--models", choices=families, nargs="+", default=families, help="default: all three")
+    sizes = ["tiny", "small", "base", "large"]
+    parser.add_argument("--preset", choices=sizes, default="small", help="size of every model (default small)")
+    parser.add_argument("--votes", metavar="FILE", help="votes of a listening test to add")
+
+
+def _compare(options):
+    from ..comparison import compare
+
+    found = compare(
+        options.data,
+        options.out,
+        minutes=options.minutes,
+        pieces=options.pieces,
+        bars=options.bars,
+        seeds=options.seeds,
+        models=options.models,
+        preset=options.preset,
+        votes=options.votes,
+    )
+    print(found.text())
+    for name in ("comparison.json", "table.txt"):
+        print(Path(options.out) / name)
+    return refusals(found.refused)

@@ -94,6 +94,14 @@ class TrainingState:
         return numbers, load_file(arrays)
 
 
+def time_spent(path):
+    """Seconds that the unfinished training in a folder has taken so far; 0 where there is none."""
+    try:
+        return float(json.loads((Path(path) / _STATE).read_text(encoding="utf-8"))["numbers"]["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
 def remove_state(path):
     """Delete the state of a training that is finished, and the folder if nothing else is in it."""
     path = Path(path)

@@ -17,6 +17,7 @@ from .backend import to_numpy
 from .backend.devices import OneDevice
 
 FLOOR = 0.1  # share of the learning rate that is left at the end of the cosine
+ENDLESS = 100_000  # epochs from which on the time is what ends a training
 
 
 class Training:
@@ -231,7 +232,8 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         from tqdm import tqdm
 
-        self._bar = tqdm(total=self.epochs, desc="training", unit="epoch", file=sys.stderr, dynamic_ncols=True)
+        total = self.epochs if self.epochs < ENDLESS else None
+        self._bar = tqdm(total=total, desc="training", unit="epoch", file=sys.stderr, dynamic_ncols=True)
 
     def on_epoch_end(self, epoch, logs=None):
         shown = {"loss": "loss", "val_loss": "held-out loss"}

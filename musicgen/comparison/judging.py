@@ -1,0 +1,255 @@
+"""Contestants judged beside each other: figures with intervals over seeds and pieces, tests of their differences."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+from ..metrics import COHERENCE, NOISE, QUALITY, Interval, Reference, evaluate
+from ..metrics.distances import shared_area, shares
+from ..metrics.features import DISTRIBUTIONS
+from ..metrics.sets import MeasuredSet
+from .plan import RIVALS
+from .significance import holm, interval_over_seeds, permutation_test
+
+#: Differences with a corrected p below this, and of one sign under every seed, count.
+LEVEL = 0.05
+
+
+class Criterion(NamedTuple):
+    """What contestants are ranked by: the `measure` of a piece, its range `low` to `high`, whether `more` of it is
+    better, the `title` of its ranking, what it is called in sentences, and its `definition`."""
+
+    measure: str
+    low: float
+    high: float
+    more: bool
+    title: str
+    called: str
+    definition: str
+
+
+#: The criteria by name.
+CRITERIA = {
+    "noise": Criterion("noise_level", 0, 1, False, "lowest noise", "noise level", NOISE["noise_level"].definition),
+    "coherence": Criterion(
+        "coherence_level", 0, 1, True, "most coherent", "coherence level", COHERENCE["coherence_level"].definition
+    ),
+    "likeness": Criterion(
+        "likeness",
+        0,
+        1,
+        True,
+        "most like the data",
+        "likeness",
+        "Area that the histograms of a piece share with those of the training pieces, mean over the distributions.",
+    ),
+    "novelty": Criterion("novelty", 0, 1, True, "least copied", "novelty", QUALITY["novelty"].definition),
+}
+
+
+class Difference(NamedTuple):
+    """A test of two contestants: mean of `first` less that of `second` by a criterion, `p` as it is and `corrected`,
+    whether the seeds `agree` in its sign."""
+
+    criterion: str
+    first: str
+    second: str
+    value: float
+    p: float
+    corrected: float
+    agree: bool
+
+    @property
+    def counts(self):
+        """Whether the two are told apart."""
+        return self.corrected < LEVEL and self.agree
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """What was found of one contestant; never changes.
+
+    Attributes
+    ----------
+    name : str
+    pieces : int
+    figures : mapping of str to Interval
+        By criterion, over seeds and pieces; also "quality_level", over pieces, and "longest_copy".
+    by_seed : mapping of str to tuple of float
+        Means by criterion under each seed.
+    evaluation : Evaluation
+        All pieces together beside the references.
+    """
+
+    name: str
+    pieces: int
+    figures: Mapping
+    by_seed: Mapping
+    evaluation: object
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What `judge` found.
+
+    Attributes
+    ----------
+    entries : mapping of str to Entry
+        Contestants by name, models first.
+    models : tuple of str
+        Those that are compared; the others are what they are measured against.
+    differences : tuple of Difference
+        Models with each other, corrected together; models with the others, corrected together.
+    """
+
+    entries: Mapping
+    models: tuple
+    differences: tuple
+
+    def difference(self, criterion, first, second):
+        """The `Difference` of two contestants, whichever way round it was tested; None if it was not."""
+        for found in self.differences:
+            if found.criterion == criterion and {found.first, found.second} == {first, second}:
+                return found
+        return None
+
+    def apart(self, criterion, first, second):
+        """Whether two contestants are told apart."""
+        found = self.difference(criterion, first, second)
+        return found is not None and found.counts
+
+    def ranking(self, criterion, names=None):
+        """Names of models, or of those given, best first; what is not defined comes last."""
+        more = CRITERIA[criterion].more
+        value = {name: self.entries[name].figures[criterion].value for name in names or self.models}
+        return sorted(value, key=lambda name: (np.isnan(value[name]), -value[name] if more else value[name]))
+
+    def leaders(self, criterion, names=None):
+        """The best by a criterion, and those that are not told apart from it."""
+        best, *others = self.ranking(criterion, names)
+        return [best, *(name for name in others if not self.apart(criterion, best, name))]
+
+
+def judge(sets, references, *, models=None, seed=0):
+    """Judge sets of pieces beside each other.
+
+    Parameters
+    ----------
+    sets : mapping of str to list of NoteSequence, or to list of such lists
+        Pieces of each contestant; a list of lists has those of each seed, seeds in the same order for all.
+    references : iterable of NoteSequence, or Reference
+        The training pieces.
+    models : sequence of str, optional
+        Contestants that are compared. Default: all but those named as in `RIVALS`.
+    seed : int
+        Of halves, draws and exchanges.
+
+    Returns
+    -------
+    Judgement
+
+    Raises
+    ------
+    InputError
+        If a contestant has no piece, `models` names none of them, or they have different numbers of seeds.
+    """
+    sets = {name: _by_seed(name, pieces) for name, pieces in sets.items()}
+    models = tuple(models or (name for name in sets if name not in RIVALS))
+    _check(sets, models)
+    reference = references if isinstance(references, Reference) else Reference(references, seed=seed)
+    order = [*models, *(name for name in sets if name not in models)]
+    values = {name: _values(sets[name], reference) for name in order}
+    entries = {name: _entry(name, *values[name], seed) for name in order}
+    pairs = list(itertools.combinations(models, 2))
+    beside = [(model, name) for model in models for name in order if name not in models]
+    found = [*_differences(pairs, values, seed), *_differences(beside, values, seed)]
+    return Judgement(MappingProxyType(entries), models, tuple(found))
+
+
+def likeness(pieces, reference):
+    """Of each piece, the area that its histograms share with those of the references, mean over the distributions.
+
+    Parameters
+    ----------
+    pieces : list of NoteSequence
+    reference : Reference
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+        NaN for pieces without notes.
+    """
+    measured = MeasuredSet(pieces)
+    rows = []
+    for name in DISTRIBUTIONS:
+        pooled = shares(reference.measured.histograms[name].sum(axis=0))
+        rows.append(shared_area(shares(measured.histograms[name]), pooled))
+    known = np.isfinite(rows)
+    count = known.sum(axis=0)
+    total = np.where(known, rows, 0.0).sum(axis=0)
+    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def _by_seed(name, pieces):
+    pieces = list(pieces)
+    groups = [list(group) for group in pieces] if pieces and isinstance(pieces[0], (list, tuple)) else [pieces]
+    if not any(groups):
+        raise InputError(f"{name} has no piece with notes", remedy="train longer, or leave it out")
+    return groups
+
+
+def _check(sets, models):
+    unknown = [name for name in models if name not in sets]
+    if unknown or not models:
+        raise InputError(f"models names {list(models)}", remedy=f"name some of {', '.join(sets)}")
+    counts = {name: len(groups) for name, groups in sets.items()}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"contestants have different numbers of seeds: {counts}", remedy="give the same for all")
+
+
+def _values(groups, reference):
+    """The evaluation of all pieces, and the values of every criterion, one array per seed."""
+    pieces = [piece for group in groups for piece in group]
+    evaluation = evaluate(pieces, reference)
+    values = {**evaluation.values, "likeness": likeness(pieces, reference)}
+    ends = np.cumsum([len(group) for group in groups])[:-1]
+    return evaluation, {name: np.split(values[each.measure], ends) for name, each in CRITERIA.items()}
+
+
+def _entry(name, evaluation, values, seed):
+    figures = {
+        criterion: interval_over_seeds(values[criterion], seed=seed, low=each.low, high=each.high)
+        for criterion, each in CRITERIA.items()
+    }
+    figures |= {figure: evaluation[figure].pieces for figure in ("quality_level", "longest_copy")}
+    by_seed = {criterion: tuple(map(_mean, groups)) for criterion, groups in values.items()}
+    return Entry(name, len(evaluation.titles), MappingProxyType(figures), MappingProxyType(by_seed), evaluation)
+
+
+def _mean(values):
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _differences(pairs, values, seed):
+    """Tests of some pairs by every criterion, corrected together."""
+    asked = [(criterion, *pair) for pair in pairs for criterion in CRITERIA]
+    found = [permutation_test(values[a][1][c], values[b][1][c], seed=seed) for c, a, b in asked]
+    corrected = holm([p for _, p, _ in found])
+    return [
+        Difference(*which, value, p, level, agree)
+        for which, (value, p, agree), level in zip(asked, found, corrected, strict=True)
+    ]
+
+
+def plain_interval(found):
+    """An `Interval` as JSON holds it; None for NaN."""
+    return {
+        name: float(value) if np.isfinite(value) else None
+        for name, value in zip(Interval._fields, found, strict=True)
+    }

@@ -1,0 +1,224 @@
+"""`compare`: several composers trained on one split for the same time, judged beside trivial rivals, with advice."""
+
+import hashlib
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..datasets import duplicate_key, split
+from ..datasets.prepared import is_prepared
+from ..datasets.sources import load_data
+from ..errors import InputError
+from ..files import locked, write_text
+from ..metrics import Reference
+from .advice import Advice, advise, names_of
+from .judging import CRITERIA, LEVEL, Judgement, judge, plain_interval
+from .plan import PARTS, Plan, claim
+from .running import read_units, run_units
+from .significance import EXCHANGES
+from .tables import format_judgement
+from .votes import read_votes, votes_text
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found; never changes.
+
+    Attributes
+    ----------
+    judgement : Judgement
+        Figures and tests.
+    advice : Advice
+        What follows from them, in sentences.
+    facts : dict
+        Settings, data, trainings and versions, as in `comparison.json`.
+    refused : list of (path, reason)
+        What of the data could not be used.
+    """
+
+    judgement: Judgement
+    advice: Advice
+    facts: dict
+    refused: list
+
+    def table(self):
+        """Figures of all contestants as text."""
+        return format_judgement(self.judgement, _times(self.facts["trainings"]))
+
+    def text(self):
+        """The table, the recommendation, and the votes where there are some."""
+        head = f"{_settings(self.facts)}\nmean and 95 % interval over seeds and pieces (overlap and longest copy: over pieces)"
+        votes = [votes_text(self.facts["votes"])] if self.facts["votes"] else []
+        return "\n\n".join([head, self.table(), self.advice.text(), *votes]) + "\n"
+
+    def to_dict(self):
+        """Everything, as JSON holds it."""
+        return {
+            "format_version": FORMAT_VERSION,
+            **self.facts,
+            "criteria": {name: each._asdict() for name, each in CRITERIA.items()},
+            "contestants": {name: self._plain_entry(name) for name in self.judgement.entries},
+            "tests": {
+                "method": f"permutation within seeds, {EXCHANGES} exchanges; Holm's correction among models, and "
+                f"between models and rivals; counts below {LEVEL} where all seeds agree on the sign",
+                "differences": [each._asdict() | {"counts": each.counts} for each in self._defined_differences()],
+            },
+            "advice": self.advice._asdict(),
+        }
+
+    def to_json(self):
+        """`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def _defined_differences(self):
+        return [each for each in self.judgement.differences if each.value == each.value]
+
+    def _plain_entry(self, name):
+        entry = self.judgement.entries[name]
+        return {
+            "what": names_of(self.judgement)[name],
+            "pieces": entry.pieces,
+            "figures": {figure: plain_interval(found) for figure, found in entry.figures.items()},
+            "by_seed": {c: [v if v == v else None for v in values] for c, values in entry.by_seed.items()},
+            "evaluation": entry.evaluation.to_dict(),
+        }
+
+
+def compare(
+    data,
+    out,
+    *,
+    minutes=10.0,
+    pieces=16,
+    bars=16,
+    seeds=(0, 1, 2),
+    models=("lstm", "vae", "gan"),
+    preset="small",
+    votes=None,
+    progress=True,
+):
+    """Train several composers on one split for the same time, and judge what they write.
+
+    Beside them stand held-out real pieces, these with shuffled bars, random notes, and a Markov chain. Every model
+    and seed is a unit of its own: a comparison that was killed goes on with the same call.
+
+    Parameters
+    ----------
+    data : path-like, or iterable of NoteSequence
+        Folder of MIDI files or recordings, piano rolls, name of a corpus, or pieces.
+    out : path-like
+        Folder for composers, pieces, `comparison.json` and `table.txt`; a new one, or that of the same comparison.
+    minutes : float
+        Training time of each model and seed; afterwards the best state that was found in it composes.
+    pieces, bars : int
+        Pieces that each writes under each seed, at least 2, and bars of each, at least 4.
+    seeds : sequence of int
+        At least 3 tell how much hangs on chance.
+    models : sequence of str
+        Of "lstm", "vae" and "gan".
+    preset : {"tiny", "small", "base", "large"}
+        Size of every model.
+    votes : path-like, optional
+        Votes of the listening test, see `read_votes`.
+    progress : bool
+        Tell on standard error what is done.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range, the data are too few, or `out` holds something else.
+    """
+    plan = Plan(minutes, pieces, bars, tuple(seeds), tuple(models), preset)
+    sequences, refused, source = _pieces_of(data, out)
+    parts = split(sequences, PARTS, seed=0)
+    facts = plan.to_dict() | {"data": _digest(sequences)}
+    with locked(out):
+        claim(out, facts)
+        heard = read_votes(votes, plan) if votes is not None else {}
+        run_units(plan, parts, out, progress=progress)
+        units = read_units(plan, out)
+        if progress:
+            print("judging", file=sys.stderr)
+        facts |= {"source": source, "split": _split_facts(parts), "trainings": _trainings(units, plan)}
+        facts |= {"files": {f"{name}-{seed}": unit.files for (name, seed), unit in units.items()}}
+        facts |= {"versions": {"musicgen": __version__, "python": platform.python_version()}, "votes": heard}
+        found = _judged(plan, parts, units, facts, refused)
+        write_text(Path(out) / "comparison.json", found.to_json())
+        write_text(Path(out) / "table.txt", found.text())
+    return found
+
+
+def _judged(plan, parts, units, facts, refused):
+    sets = {}
+    for (name, _), unit in units.items():
+        sets.setdefault(name, []).append(unit.pieces)
+    judgement = judge(sets, Reference(parts[0]), models=plan.models)
+    times = _times(facts["trainings"])
+    cautions = _cautions(units, plan)
+    advice = advise(judgement, bars=plan.bars, times=times, minutes=plan.minutes, facts=cautions)
+    return Comparison(judgement, advice, facts, refused)
+
+
+def _pieces_of(data, out):
+    """Pieces with notes, what was refused, and the name of the source."""
+    if not isinstance(data, (str, Path)):
+        return [piece for piece in data if len(piece)], [], "pieces given"
+    if is_prepared(data):
+        raise InputError(
+            "holds prepared pieces, but the models need different codecs",
+            path=data,
+            remedy="give the folder that they were prepared from",
+        )
+    found = load_data(data, notes=f"{Path(out)}-notes")
+    return [piece for piece in found.pieces if len(piece)], found.refused, Path(data).name
+
+
+def _digest(sequences):
+    keys = "".join(duplicate_key(piece) for piece in sequences)
+    return hashlib.sha256(keys.encode()).hexdigest()[:16]
+
+
+def _split_facts(parts):
+    names = ("to learn from", "to choose the best state by", "held out")
+    return {name: len(part) for name, part in zip(names, parts, strict=True)}
+
+
+def _trainings(units, plan):
+    """Facts of every training by model, one per seed."""
+    return {name: [units[name, seed].facts for seed in plan.seeds] for name in plan.models}
+
+
+def _times(trainings):
+    return {name: [facts["seconds_to_best"] for facts in each] for name, each in trainings.items()}
+
+
+def _cautions(units, plan):
+    lines = []
+    for name in plan.models:
+        empty = sum(units[name, seed].empty for seed in plan.seeds)
+        if empty:
+            total = plan.pieces * len(plan.seeds)
+            lines.append(f"{empty} of {total} pieces of {name} had no notes and are left out.")
+        warnings = {units[name, seed].facts["warning"] for seed in plan.seeds} - {""}
+        lines += [f"training of {name}: {warning}." for warning in sorted(warnings)]
+    if len(plan.seeds) < 3:
+        lines.append(f"{len(plan.seeds)} seeds tell little of chance; take 3 or more.")
+    return lines
+
+
+def _settings(facts):
+    parts = ", ".join(f"{count} {name}" for name, count in facts["split"].items())
+    return (
+        f"{facts['source']}: {parts}\n{', '.join(facts['models'])}, preset {facts['preset']}, {facts['minutes']:g} "
+        f"minutes of training each, seeds {', '.join(map(str, facts['seeds']))}, {facts['pieces']} pieces of "
+        f"{facts['bars']} bars each"
+    )
