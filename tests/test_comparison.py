@@ -143,10 +143,10 @@ def test_the_fastest_is_told_with_its_range(planted):
     assert "honest 1.2 (1 to 1.5)" in advice.ranking[-1]
     assert (
         advice.choices[-1]
-        == "for a short training choose noisy because it was at its best after 0.5 minutes, before the others."
+        == "for a short training choose noisy because it was at its best before the others, after 0.5 min."
     )
     assert "longer training" in advice.limits[1]
-    even = advise(planted, bars=16, times=dict.fromkeys(times, [60.0, 70.0]))
+    even = advise(planted, bars=16, times={name: [60.0, 70.0] for name in times})
     assert even.ranking[-1].startswith("fastest to train: no one alone; the times of honest, noisy, copying and")
     assert even.choices[-1].startswith("for a short training choose any of honest, noisy and shuffling")
 

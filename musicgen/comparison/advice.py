@@ -144,7 +144,9 @@ def _quick_choice(times, names):
     if len(first) > 1:
         return f"for a short training choose any of {_listed(first)}: their times until at their best overlap."
     minutes = _minutes(sum(times[first[0]]) / len(times[first[0]]))
-    return f"for a short training choose {first[0]} because it was at its best after {minutes} minutes, before the others."
+    return (
+        f"for a short training choose {first[0]} because it was at its best before the others, after {minutes} min."
+    )
 
 
 def _choice(judgement, criterion, names, leaders, bars):

@@ -52,7 +52,8 @@ class Comparison:
 
     def text(self):
         """The table, the recommendation, and the votes where there are some."""
-        head = f"{_settings(self.facts)}\nmean and 95 % interval over seeds and pieces (overlap and longest copy: over pieces)"
+        columns = "mean and 95 % interval over seeds and pieces (overlap and longest copy: over pieces)"
+        head = f"{_settings(self.facts)}\n{columns}"
         votes = [votes_text(self.facts["votes"])] if self.facts["votes"] else []
         return "\n\n".join([head, self.table(), self.advice.text(), *votes]) + "\n"
 
