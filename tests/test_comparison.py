@@ -279,6 +279,7 @@ def test_votes_are_read_by_contestant(tmp_path):
         ("{}", "holds no votes of version 1"),
         (json.dumps(votes(("gan-7/01.mid", True, 3))), "vote 0 is none of this comparison"),
         (json.dumps(votes(("gan-0/01.mid", True, 6))), "vote 0 is none of this comparison"),
+        (json.dumps({**votes(), "data": "of others"}), "on another comparison"),
         (json.dumps({**votes(), "votes": 3}), "has no list of votes"),
         (json.dumps({**votes(), "votes": [3]}), "vote 0 is none"),
     ],
@@ -286,7 +287,7 @@ def test_votes_are_read_by_contestant(tmp_path):
 def test_what_holds_no_votes_is_refused(tmp_path, content, reason):
     (tmp_path / "votes.json").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=reason):
-        read_votes(tmp_path / "votes.json", Plan())
+        read_votes(tmp_path / "votes.json", Plan(), "of ours")
 
 
 # ---- runs

@@ -218,7 +218,9 @@ def _limits(judgement, bars, minutes):
     ]
     if minutes is not None:
         lines.insert(
-            1, f"what longer training would give: each model had {minutes:g} minutes per seed on this machine."
+            1,
+            f"what longer training would give: each model had {minutes:g} minutes per seed on this "
+            "machine, compiling included.",
         )
     return lines
 

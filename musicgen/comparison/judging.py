@@ -14,7 +14,7 @@ from ..metrics.distances import shared_area, shares
 from ..metrics.features import DISTRIBUTIONS
 from ..metrics.sets import MeasuredSet
 from .plan import RIVALS
-from .significance import holm, interval_over_seeds, permutation_test
+from .significance import holm, interval_over_seeds, mean_of_seeds, permutation_test
 
 #: Differences with a corrected p below this, and of one sign under every seed, count.
 LEVEL = 0.05
@@ -80,8 +80,8 @@ class Entry:
     pieces : int
     figures : mapping of str to Interval
         By criterion, over seeds and pieces; also "quality_level", over pieces, and "longest_copy".
-    by_seed : mapping of str to tuple of float
-        Means by criterion under each seed.
+    values : mapping of str to list of numpy.ndarray of float64
+        Of every piece by criterion, one array per seed.
     evaluation : Evaluation
         All pieces together beside the references.
     """
@@ -89,8 +89,13 @@ class Entry:
     name: str
     pieces: int
     figures: Mapping
-    by_seed: Mapping
+    values: Mapping
     evaluation: object
+
+    @property
+    def by_seed(self):
+        """Means by criterion under each seed: dict of str to list of float."""
+        return {criterion: [mean_of_seeds([group]) for group in groups] for criterion, groups in self.values.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,13 +232,7 @@ def _entry(name, evaluation, values, seed):
         for criterion, each in CRITERIA.items()
     }
     figures |= {figure: evaluation[figure].pieces for figure in ("quality_level", "longest_copy")}
-    by_seed = {criterion: tuple(map(_mean, groups)) for criterion, groups in values.items()}
-    return Entry(name, len(evaluation.titles), MappingProxyType(figures), MappingProxyType(by_seed), evaluation)
-
-
-def _mean(values):
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else float("nan")
+    return Entry(name, len(evaluation.titles), MappingProxyType(figures), MappingProxyType(values), evaluation)
 
 
 def _differences(pairs, values, seed):

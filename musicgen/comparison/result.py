@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
-from ..datasets import duplicate_key, split
+from ..datasets import duplicate_key, report_data, split
 from ..datasets.prepared import is_prepared
 from ..datasets.sources import load_data
 from ..errors import InputError
@@ -64,6 +64,7 @@ class Comparison:
             **self.facts,
             "criteria": {name: each._asdict() for name, each in CRITERIA.items()},
             "contestants": {name: self._plain_entry(name) for name in self.judgement.entries},
+            "references": self._reference_values(),
             "tests": {
                 "method": f"permutation within seeds, {EXCHANGES} exchanges; Holm's correction among models, and "
                 f"between models and rivals; counts below {LEVEL} where all seeds agree on the sign",
@@ -81,13 +82,19 @@ class Comparison:
 
     def _plain_entry(self, name):
         entry = self.judgement.entries[name]
+        found = entry.evaluation.to_dict()
         return {
             "what": names_of(self.judgement)[name],
             "pieces": entry.pieces,
             "figures": {figure: plain_interval(found) for figure, found in entry.figures.items()},
-            "by_seed": {c: [v if v == v else None for v in values] for c, values in entry.by_seed.items()},
-            "evaluation": entry.evaluation.to_dict(),
+            "by_seed": {c: _plain(values) for c, values in entry.by_seed.items()},
+            "by_piece": {c: [_plain(group) for group in groups] for c, groups in entry.values.items()},
+            "evaluation": {name: found[name] for name in ("figures", "titles", "values")},
         }
+
+    def _reference_values(self):
+        """Every measure of the measured training pieces, the same for all contestants."""
+        return next(iter(self.judgement.entries.values())).evaluation.to_dict()["reference_values"]
 
 
 def compare(
@@ -144,12 +151,13 @@ def compare(
     facts = plan.to_dict() | {"data": _digest(sequences)}
     with locked(out):
         claim(out, facts)
-        heard = read_votes(votes, plan) if votes is not None else {}
+        heard = {} if votes is None else read_votes(votes, plan, facts["data"])
         run_units(plan, parts, out, progress=progress)
         units = read_units(plan, out)
         if progress:
             print("judging", file=sys.stderr)
         facts |= {"source": source, "split": _split_facts(parts), "trainings": _trainings(units, plan)}
+        facts |= {"data_report": report_data(sequences, refused=refused).facts()}
         facts |= {"files": {f"{name}-{seed}": unit.files for (name, seed), unit in units.items()}}
         facts |= {"versions": {"musicgen": __version__, "python": platform.python_version()}, "votes": heard}
         found = _judged(plan, parts, units, facts, refused)
@@ -200,6 +208,10 @@ def _trainings(units, plan):
 
 def _times(trainings):
     return {name: [facts["seconds_to_best"] for facts in each] for name, each in trainings.items()}
+
+
+def _plain(values):
+    return [float(value) if value == value else None for value in values]
 
 
 def _cautions(units, plan):

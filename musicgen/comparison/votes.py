@@ -14,16 +14,18 @@ FORMAT = "musicgen-votes"
 MARKS = (1, 5)
 
 
-def read_votes(path, plan):
+def read_votes(path, plan, data=None):
     """What listeners said of each contestant.
 
     Parameters
     ----------
     path : path-like
-        JSON: `{"format": "musicgen-votes", "version": 1, "votes": [{"piece": "lstm-0/03.mid", "real": true,
-        "liking": 4}, ...]}`; `real` and `liking`, 1 to 5, may be null.
+        JSON: `{"format": "musicgen-votes", "version": 1, "data": "...", "votes": [{"piece": "lstm-0/03.mid",
+        "real": true, "liking": 4}, ...]}`; `real` and `liking`, 1 to 5, may be null.
     plan : Plan
         Of the comparison whose pieces were heard.
+    data : str, optional
+        Digest of its data, as `comparison.json` has it: votes on other data are refused.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def read_votes(path, plan):
     InputError
         If the file holds no votes, or one of another comparison.
     """
-    votes = _votes_in(Path(path))
+    votes = _votes_in(Path(path), data)
     known = {f"{name}-{seed}": name for name, seed in plan.units}
     heard = {}
     for place, vote in enumerate(votes):
@@ -60,13 +62,15 @@ def votes_text(votes):
     return "\n".join(["Heard, with 95 % intervals over votes", *lines])
 
 
-def _votes_in(path):
+def _votes_in(path, data):
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"is no readable JSON: {error}", path=path, remedy="export the votes again") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != 1:
         raise InputError("holds no votes of version 1", path=path, remedy="give what the listening test exports")
+    if data is not None and content.get("data", data) != data:
+        raise InputError("holds votes on another comparison", path=path, remedy="give votes from its own page")
     votes = content.get("votes")
     if not isinstance(votes, list):
         raise InputError("has no list of votes", path=path, remedy="export the votes again")
