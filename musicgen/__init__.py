@@ -34,6 +34,7 @@ _ROOMS = {
     "composers": ["GANComposer", "LSTMComposer", "VAEComposer", "load_composer"],
     "plots": ["latent_map", "plot_data_report", "plot_interpolation", "plot_latent_map", "plot_piece"],
     "comparison": ["compare"],
+    "report": ["write_report"],
     "notebook": ["show_latent_map"],
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

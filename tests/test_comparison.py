@@ -356,7 +356,8 @@ def test_the_command_compares(tmp_path, quick, capsys):
     output = capsys.readouterr()
     assert "lstm: 1 votes, taken for real 1" in output.out
     assert "lstm, seed 1: 0.05 minutes of training, 3 pieces of 4 bars" in output.err
-    assert output.out.splitlines()[-2:] == [str(tmp_path / "out" / name) for name in ("comparison.json", "table.txt")]
+    written = [str(tmp_path / "out" / name) for name in ("comparison.json", "table.txt", "report.html")]
+    assert output.out.splitlines()[-3:] == written
     (tmp_path / "data" / "broken.mid").write_bytes(b"no MIDI")
     assert main(command) == 1
     assert "broken.mid" in capsys.readouterr().err
@@ -384,7 +385,7 @@ SCRIPT = """
 import sys
 from musicgen import compare
 from tests.test_comparison import TRAINING
-compare(TRAINING, sys.argv[1], minutes=0.15, pieces=2, bars=4, seeds=(0, 1), preset="tiny")
+compare(TRAINING, sys.argv[1], minutes=0.15, pieces=2, bars=4, seeds=(0,), preset="tiny")
 """
 
 
@@ -396,13 +397,13 @@ def test_a_comparison_that_is_killed_ends_with_all_units(tmp_path):
         done = len(list(out.glob("units/*/unit.json")))
         while process.poll() is None:
             begun = any(out.glob("units/*/training/training.json"))
-            if kills < 3 and begun and len(list(out.glob("units/*/unit.json"))) > done + kills:
+            if kills < 2 and begun and len(list(out.glob("units/*/unit.json"))) > done + kills:
                 os.killpg(process.pid, signal.SIGKILL)
                 kills += 1
             time.sleep(0.02)
         finished = process.wait() == 0
-    assert kills == 3
-    assert len(list(out.glob("units/*/unit.json"))) == 14
+    assert kills == 2
+    assert len(list(out.glob("units/*/unit.json"))) == 7
     assert not list(out.glob("units/*/training")), "the states of finished trainings are taken away"
     content = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert set(content["contestants"]) == {"lstm", "vae", "gan", "real", "markov", "shuffled", "random"}

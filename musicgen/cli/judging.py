@@ -88,6 +88,7 @@ def add_compare(commands):
 
 def _compare(options):
     from ..comparison import compare
+    from ..report import write_report
 
     found = compare(
         options.data,
@@ -103,4 +104,5 @@ def _compare(options):
     print(found.text())
     for name in ("comparison.json", "table.txt"):
         print(Path(options.out) / name)
+    print(write_report(options.out))
     return refusals(found.refused)
