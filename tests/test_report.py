@@ -1,4 +1,4 @@
-"""`report.html`: one file, nothing from elsewhere, told to those who do not see it, and a blind test that is blind."""
+"""`report.html`: one file, nothing from elsewhere, told to those who do not see it; a blind test that is blind."""
 
 import base64
 import json

@@ -10,7 +10,7 @@ from ..metrics.facts import Facts
 HUES = 8
 
 _ROLL_WIDTH, _ROLL_HEIGHT = 600, 130
-_STRIP_WIDTH, _ROW, _LEFT, _RIGHT = 640, 26, 90, 14
+_STRIP_WIDTH, _ROW, _LEFT, _RIGHT = 420, 22, 76, 14
 _CURVE_WIDTH, _CURVE_HEIGHT, _EDGE = 420, 170, 40
 _MOST_BARS = 32
 
@@ -93,7 +93,7 @@ def curves(label, lines):
 
 
 def similarity(piece, label):
-    """How alike any two bars of a piece are: the darker, the more; repetitions are stripes beside the diagonal."""
+    """How alike any two bars of a piece are: the stronger the colour, the more."""
     alike = Facts(piece).bars.similarity[:_MOST_BARS, :_MOST_BARS]
     cells = [
         f'<rect x="{column}" y="{row}" width="1" height="1" opacity="{alike[row, column]:.2f}"/>'

@@ -104,8 +104,10 @@ def similarities(content, read):
         "</figcaption></figure>"
         for name, file in _shown(content)
     ]
-    note = "Bars from left to right and from top to bottom; the darker a cell, the more alike its two bars. Repeated "
-    note += "phrases are stripes beside the diagonal."
+    note = (
+        "Bars from left to right and from top to bottom; the stronger a cell's colour, the more alike its two bars. "
+    )
+    note += "Repeated phrases are stripes beside the diagonal."
     return f'<p>{note}</p><div class="small-cards">{"".join(figures)}</div>'
 
 
