@@ -132,11 +132,20 @@ def _choices(judgement, names, bars, times):
     if len(names) == 1:
         others = "it is the only model" if len(judgement.models) == 1 else "all others copy"
         return [f"{names[0]}, because {others}."]
-    leading = {criterion: judgement.leaders(criterion, names) for criterion in WEIGHED}
-    chosen = [_choice(judgement, criterion, names, leading[criterion], bars) for criterion in WEIGHED]
+    sound = {criterion: _not_trivial(judgement, criterion, names) for criterion in WEIGHED}
+    leading = {criterion: judgement.leaders(criterion, found) for criterion, found in sound.items() if found}
+    chosen = [_choice(judgement, criterion, sound[criterion], leading.get(criterion), bars) for criterion in WEIGHED]
     if times:
         chosen.append(_quick_choice(times, names))
     return [_overall(leading, names), *chosen]
+
+
+def _not_trivial(judgement, criterion, names):
+    """Those that are told to be better than the rival that is worst on purpose; all where it does not take part."""
+    rival, _ = _TRIVIAL[criterion]
+    if rival not in judgement.entries:
+        return list(names)
+    return [name for name in names if _better(judgement, criterion, name, rival)]
 
 
 def _quick_choice(times, names):
@@ -151,8 +160,13 @@ def _quick_choice(times, names):
 
 def _choice(judgement, criterion, names, leaders, bars):
     purpose, called = _PURPOSES[criterion].format(bars=bars), CRITERIA[criterion].called
+    what = _TRIVIAL[criterion][1]
+    if not names:
+        return f"for {purpose} choose none: by {called} none is told to be better than {what}."
+    if len(names) == 1:
+        return f"for {purpose} choose {names[0]} because it alone is told to be better than {what} by {called}."
     if len(leaders) == len(names):
-        return f"for {purpose} choose any: {_listed(names)} are not told apart by {called}."
+        return f"for {purpose} choose any of {_listed(names)}: they are not told apart by {called}."
     extreme = "highest" if CRITERIA[criterion].more else "lowest"
     least = f"its {called}, {number(judgement.entries[leaders[0]].figures[criterion].value)}, is the {extreme}"
     others = [name for name in names if name not in leaders]
@@ -163,6 +177,9 @@ def _choice(judgement, criterion, names, leaders, bars):
 
 
 def _overall(leading, names):
+    """Who is first, or not told apart from the first, in most of the criteria in which any model counts."""
+    if not leading:
+        return "all in all none of the models: by no figure is one told to be better than its trivial rival."
     score = {name: sum(name in leaders for leaders in leading.values()) for name in names}
     most = max(score.values())
     best = [name for name in names if score[name] == most]
