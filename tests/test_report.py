@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
         (folder / "composer").mkdir()
         history = {"loss": [3.0, 2.0], "val_loss": [3.1, 2.5]}
         (folder / "composer" / "config.json").write_text(json.dumps({"provenance": {"history": history}}))
-        return chosen, {"seconds": 3.0, "seconds_to_best": 2.0, "epochs": 2, "warning": ""}
+        return chosen, {"seconds": 3.0, "seconds_to_learn": 2.0, "epochs": 2, "warning": ""}
 
     out = tmp_path_factory.mktemp("compared") / "out"
     with pytest.MonkeyPatch.context() as patch:
@@ -92,8 +92,8 @@ def test_the_page_is_well_formed_and_asks_no_network(page, text):
 def test_it_begins_with_summary_and_recommendation(text):
     heads = re.findall(r"<h2[^>]*>([^<]+)", text)
     assert heads[:3] == ["Recommendation", "Table", "Distributions"]
-    assert text.index("lstm and vae learnt for 0.05 minutes") < text.index("<table>")
-    assert "all in all lstm" in text
+    assert text.index("lstm and vae learnt for 0.05 minutes each under") < text.index("<table>")
+    assert "All in all <strong>lstm</strong>" in text
 
 
 def test_everything_is_told_to_those_who_do_not_see_it(page):
@@ -128,7 +128,7 @@ def test_the_listening_test_is_blind(text, page, content):
     seen = re.sub(r'data-secret="[^"]+"|src="[^"]+"', "", form)
     assert not re.search("lstm|vae|markov|Ännchen|tune", seen)
     secret = json.loads(base64.b64decode(page.of("form")[0]["data-secret"]))
-    assert secret == {"data": content["data"], "pieces": files}
+    assert secret == {"comparison": content["comparison"], "pieces": files}
     shown = text[text.index('id="pieces"') : text.index('id="blind-listening-test"')]
     assert not any(file in shown for file in files)
     radios = [radio for radio in page.of("input") if radio["type"] == "radio"]
@@ -137,7 +137,7 @@ def test_the_listening_test_is_blind(text, page, content):
 
 def test_curves_and_settings_are_told(text, content):
     assert "losses of lstm by epoch" in text
-    assert "seed 1: 2 epochs in 0.05 min, at its best after 0.033 min" in text
+    assert "lstm, seed 1</th><td>0.05</td><td>0.03</td><td>–</td><td>–</td><td>2</td>" in text
     assert content["versions"]["musicgen"] in text
     assert "permutation within seeds" in text
 

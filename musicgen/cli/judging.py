@@ -83,7 +83,13 @@ def add_compare(commands):
     parser.add_argument("--models", choices=families, nargs="+", default=families, help="default: all three")
     sizes = ["tiny", "small", "base", "large"]
     parser.add_argument("--preset", choices=sizes, default="small", help="size of every model (default small)")
-    parser.add_argument("--votes", metavar="FILE", help="votes of a listening test to add")
+    parser.add_argument(
+        "--votes",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="votes of the page's listening test, a file per listener",
+    )
 
 
 def _compare(options):

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from .judging import CRITERIA
-from .plan import RIVALS
+from .plan import NEAR, RIVALS
 
 #: A model copies where its novelty is told apart from that of held-out real pieces and less by this.
 COPIED = 0.1
@@ -16,12 +16,9 @@ _PURPOSES = {
     "coherence": "pieces that hold together over {bars} bars",
     "likeness": "pieces like the training data",
 }
-#: The trivial rival that is worst by a criterion on purpose: who is no better than it has learnt nothing of it.
-_TRIVIAL = {
-    "noise": ("random", "random notes"),
-    "coherence": ("shuffled", "bars in random order"),
-    "likeness": ("random", "random notes"),
-}
+#: Rivals that know nothing of what a criterion measures: who is no better than they are has learnt nothing of it.
+_TRIVIAL = {"noise": ("random",), "coherence": ("shuffled", "random"), "likeness": ("random",)}
+_CALLED = {"random": "random notes", "shuffled": "bars in random order"}
 
 
 class Advice(NamedTuple):
@@ -49,7 +46,7 @@ def advise(judgement, *, bars, times=None, minutes=None, facts=()):
     bars : int
         Of each piece.
     times : mapping of str to list of float, optional
-        Seconds of training until each model was at its best, one per seed.
+        Seconds of training until each model had learnt, one per seed, see `contestants.seconds_to_learn`.
     minutes : float, optional
         Training time of each.
     facts : sequence of str
@@ -77,9 +74,9 @@ def copiers(judgement):
     return [name for name, each in found.items() if each and each.counts and each.value <= -COPIED]
 
 
-def number(value):
-    """Three digits after the point at most, a dash for what is not defined."""
-    return f"{value:.3g}" if math.isfinite(value) else "-"
+def number(value, digits=3):
+    """So many digits after the point, a dash for what is not defined."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
 def _figure(judgement, name, criterion):
@@ -109,31 +106,32 @@ def _fastest(times, minutes):
     )
     first = _soonest(times, order)
     verdict = first[0] if len(first) == 1 else f"no one alone; the times of {_listed(first)} overlap"
-    of = "" if minutes is None else f" of {minutes:g}"
+    of = "" if minutes is None else f", of {minutes:g},"
     return (
-        f"fastest to train: {verdict}. Minutes{of} until at its best, mean and range over seeds, not tested: {told}."
+        f"fastest to train: {verdict}. Minutes{of} until within {100 * NEAR:g} % of its best state, mean and range "
+        f"over seeds, not tested: {told}."
     )
 
 
 def _soonest(times, names):
-    """Who was at its best first on average, and those with a seed that was no later than its last."""
+    """Who had learnt first on average, and those with a seed that was no later than its last."""
     best = min(names, key=lambda name: sum(times[name]) / len(times[name]))
     return [best, *(name for name in names if name != best and min(times[name]) <= max(times[best]))]
 
 
 def _minutes(seconds):
-    return f"{seconds / 60:.2g}"
+    return f"{seconds / 60:.3g}"
 
 
 def _choices(judgement, names, bars, times):
     """For what to choose which of the models that do not copy."""
     if not names:
         return ["none of the models: what they write is copied."]
-    if len(names) == 1:
-        others = "it is the only model" if len(judgement.models) == 1 else "all others copy"
-        return [f"{names[0]}, because {others}."]
     sound = {criterion: _not_trivial(judgement, criterion, names) for criterion in WEIGHED}
     leading = {criterion: judgement.leaders(criterion, found) for criterion, found in sound.items() if found}
+    if len(names) == 1 and leading:
+        others = "it is the only model" if len(judgement.models) == 1 else "all others copy"
+        return [f"{names[0]}, because {others}."]
     chosen = [_choice(judgement, criterion, sound[criterion], leading.get(criterion), bars) for criterion in WEIGHED]
     if times:
         chosen.append(_quick_choice(times, names))
@@ -141,45 +139,50 @@ def _choices(judgement, names, bars, times):
 
 
 def _not_trivial(judgement, criterion, names):
-    """Those that are told to be better than the rival that is worst on purpose; all where it does not take part."""
-    rival, _ = _TRIVIAL[criterion]
-    if rival not in judgement.entries:
-        return list(names)
-    return [name for name in names if _better(judgement, criterion, name, rival)]
+    """Those that are shown to be better than the rivals that know nothing."""
+    return [name for name in names if not _no_better(judgement, criterion, name)]
+
+
+def _no_better(judgement, criterion, name):
+    """The rivals that know nothing, of those that take part, than which a model is not shown to be better."""
+    rivals = [rival for rival in _TRIVIAL[criterion] if rival in judgement.entries]
+    return [rival for rival in rivals if not _better(judgement, criterion, name, rival)]
 
 
 def _quick_choice(times, names):
     first = _soonest(times, names)
     if len(first) > 1:
-        return f"for a short training choose any of {_listed(first)}: their times until at their best overlap."
+        return f"for a short training choose any of {_listed(first)}: their times overlap."
     minutes = _minutes(sum(times[first[0]]) / len(times[first[0]]))
-    return (
-        f"for a short training choose {first[0]} because it was at its best before the others, after {minutes} min."
-    )
+    return f"for a short training choose {first[0]} because it had learnt before the others, after {minutes} min."
 
 
 def _choice(judgement, criterion, names, leaders, bars):
     purpose, called = _PURPOSES[criterion].format(bars=bars), CRITERIA[criterion].called
-    what = _TRIVIAL[criterion][1]
+    what = " and ".join(_CALLED[rival] for rival in _TRIVIAL[criterion] if rival in judgement.entries)
     if not names:
-        return f"for {purpose} choose none: by {called} none is told to be better than {what}."
+        return f"for {purpose} choose none: by {called} none is shown to be better than {what}."
+    beaten = [name for name in leaders if _better(judgement, criterion, "markov", name)]
+    mind = f"; but a Markov chain does better than {_listed(beaten)}" if beaten else ""
     if len(names) == 1:
-        return f"for {purpose} choose {names[0]} because it alone is told to be better than {what} by {called}."
+        return (
+            f"for {purpose} choose {names[0]} because it alone is shown to be better than {what} by {called}{mind}."
+        )
     if len(leaders) == len(names):
-        return f"for {purpose} choose any of {_listed(names)}: they are not told apart by {called}."
+        return f"for {purpose} choose any of {_listed(names)}: they are not told apart by {called}{mind}."
     extreme = "highest" if CRITERIA[criterion].more else "lowest"
     least = f"its {called}, {number(judgement.entries[leaders[0]].figures[criterion].value)}, is the {extreme}"
     others = [name for name in names if name not in leaders]
     worst = max(judgement.difference(criterion, leaders[0], name).corrected for name in others)
     apart = f"told apart from {_listed(others)} (corrected p at most {worst:.2g})"
     tied = f"; {_listed(leaders[1:])} would do as well, not told apart from it" if leaders[1:] else ""
-    return f"for {purpose} choose {leaders[0]} because {least} and {apart}{tied}."
+    return f"for {purpose} choose {leaders[0]} because {least} and {apart}{tied}{mind}."
 
 
 def _overall(leading, names):
     """Who is first, or not told apart from the first, in most of the criteria in which any model counts."""
     if not leading:
-        return "all in all none of the models: by no figure is one told to be better than its trivial rival."
+        return "all in all none of the models: by no figure is one shown to be better than what knows nothing."
     score = {name: sum(name in leaders for leaders in leading.values()) for name in names}
     most = max(score.values())
     best = [name for name in names if score[name] == most]
@@ -203,9 +206,10 @@ def _beside_rivals(judgement):
     """Who is no better than what knows nothing, and how each stands beside a Markov chain."""
     lines = []
     for model in judgement.models:
-        for criterion, (rival, what) in _TRIVIAL.items():
-            if rival in judgement.entries and not _better(judgement, criterion, model, rival):
-                lines.append(f"{model} is not told to be better than {what} by {CRITERIA[criterion].called}.")
+        for criterion in WEIGHED:
+            if rivals := _no_better(judgement, criterion, model):
+                what = " or ".join(_CALLED[rival] for rival in rivals)
+                lines.append(f"{model} is not shown to be better than {what} by {CRITERIA[criterion].called}.")
         if "markov" in judgement.entries:
             better = [c for c in WEIGHED if _better(judgement, c, model, "markov")]
             worse = [c for c in WEIGHED if judgement.apart(c, model, "markov") and c not in better]
@@ -219,8 +223,9 @@ def _beside_markov(model, better, worse):
 
 
 def _better(judgement, criterion, first, second):
-    order = judgement.ranking(criterion, [first, second])
-    return order[0] == first and judgement.apart(criterion, first, second)
+    if first not in judgement.entries or not judgement.apart(criterion, first, second):
+        return False
+    return judgement.ranking(criterion, [first, second])[0] == first
 
 
 def _limits(judgement, bars, minutes):
@@ -236,8 +241,8 @@ def _limits(judgement, bars, minutes):
     if minutes is not None:
         lines.insert(
             1,
-            f"what longer training would give: each model had {minutes:g} minutes per seed on this "
-            "machine, compiling included.",
+            f"what longer training, or another machine, would give: each model had {minutes:g} minutes per seed, "
+            "compiling included; what comes before and after is told beside.",
         )
     return lines
 

@@ -3,16 +3,18 @@
 import json
 import time
 import warnings
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
 from ..baselines import MarkovChain, random_notes, shuffled_bars
 from ..composers import composer_class, load_composer
-from ..composers.resume import remove_state, time_spent
+from ..composers.resume import epoch_times, remove_state
 from ..errors import InputError
 from ..files import write_text
 from ..transforms import crop
+from .plan import NEAR
 
 EPOCHS = 1_000_000  # the time ends a training
 
@@ -26,6 +28,8 @@ def first_bars(piece, bars):
 def real_pieces(held_out, plan, seed):
     """Held-out pieces that stand beside the models under a seed: the beginning of each, none under two seeds.
 
+    Those that have as many bars as the models write come before shorter ones, as short pieces seem less coherent.
+
     Raises
     ------
     InputError
@@ -36,9 +40,32 @@ def real_pieces(held_out, plan, seed):
         raise InputError(
             f"{len(held_out)} pieces are held out, fewer than the {len(plan.seeds)} seeds", remedy="give more pieces"
         )
-    first = plan.seeds.index(seed) * count
-    order = np.random.default_rng(0).permutation(len(held_out))[first : first + count]
-    return [first_bars(held_out[place], plan.bars) for place in order]
+    order = np.random.default_rng(0).permutation(len(held_out))
+    long_first = sorted(order, key=lambda place: is_short(held_out[place], plan.bars))
+    chosen = np.random.default_rng(1).permutation(long_first[: count * len(plan.seeds)])
+    return [
+        first_bars(held_out[place], plan.bars) for place in np.split(chosen, len(plan.seeds))[plan.seeds.index(seed)]
+    ]
+
+
+def is_short(piece, bars):
+    """Whether a piece has fewer bars."""
+    return len(piece.timing.bars(piece.duration)) < bars
+
+
+def genres_of(training, plan, seed):
+    """What genre each composition is asked for: as the training pieces have them, in random order.
+
+    Returns
+    -------
+    list of str
+        As many as pieces; "" for no genre, which all are where the training pieces have less than two.
+    """
+    known = sorted(piece.meta.get("genre", "") for piece in training)
+    if len(set(known) - {""}) < 2:
+        return [""] * plan.pieces
+    places = (np.arange(plan.pieces) + 0.5) * len(known) / plan.pieces
+    return np.random.default_rng([seed, 78]).permutation([known[int(place)] for place in places]).tolist()
 
 
 def rival_pieces(name, parts, plan, seed):
@@ -62,8 +89,9 @@ def rival_pieces(name, parts, plan, seed):
     real = real_pieces(parts[2], plan, seed)
     if name == "real":
         return real
-    change = {"shuffled": shuffled_bars, "random": random_notes}[name]
-    return [change(piece, seed=own) for piece, own in zip(real, _seeds(seed, len(real)), strict=True)]
+    if name == "shuffled":
+        return [shuffled_bars(piece, seed=own) for piece, own in zip(real, _seeds(seed, len(real)), strict=True)]
+    return [random_notes(like, seed=own) for like, own in zip(cycle(real), _seeds(seed, plan.pieces), strict=False)]
 
 
 def model_pieces(name, parts, plan, seed, folder, *, progress=True):
@@ -89,16 +117,27 @@ def model_pieces(name, parts, plan, seed, folder, *, progress=True):
     path, told = folder / "composer", folder / "training.json"
     if not told.exists():
         _train(name, parts, plan, seed, folder, progress)
+    remove_state(folder / "training")
     composer, facts = load_composer(path), json.loads(told.read_text(encoding="utf-8"))
     begin = time.monotonic()
-    pieces = composer.compose_many(plan.pieces, bars=plan.bars, seed=seed)
+    pieces = _composed(composer, genres_of(parts[0], plan, seed), plan.bars, seed)
     return pieces, facts | {"seconds_to_compose": round(time.monotonic() - begin, 2)}
+
+
+def _composed(composer, genres, bars, seed):
+    """A piece of each genre, those of one genre in one run."""
+    pieces, known = [None] * len(genres), sorted(set(genres))
+    for genre, own in zip(known, _seeds(seed, len(known)), strict=True):
+        places = [place for place, each in enumerate(genres) if each == genre]
+        made = composer.compose_many(len(places), bars=bars, genre=genre or None, seed=own)
+        for place, piece in zip(places, made, strict=True):
+            pieces[place] = piece
+    return pieces
 
 
 def _train(name, parts, plan, seed, folder, progress):
     composer = composer_class(name)(preset=plan.preset, seed=seed)
-    state = folder / "training"
-    before, begin = time_spent(state), time.monotonic()
+    state, begin = folder / "training", time.monotonic()
     patience = {} if name == "gan" else {"patience": None}  # the time is the same for all
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # told in the facts
@@ -112,19 +151,29 @@ def _train(name, parts, plan, seed, folder, progress):
             progress=progress,
             **patience,
         )
-    seconds = before + time.monotonic() - begin
     composer.save(folder / "composer")
-    write_text(folder / "training.json", json.dumps(_facts(composer, seconds), indent=2) + "\n")
-    remove_state(state)
+    facts = _facts(composer, epoch_times(state), time.monotonic() - begin)
+    write_text(folder / "training.json", json.dumps(facts, indent=2) + "\n")
 
 
-def _facts(composer, seconds):
-    """How a training went; the time to the best state is its share of the epochs, or steps, that were run."""
+def _facts(composer, times, seconds):
+    """How a training went.
+
+    Parameters
+    ----------
+    composer : Composer
+    times : list of float
+        Seconds of training at the end of each epoch.
+    seconds : float
+        That the last run took, with all that comes before and after a training.
+    """
     told = composer.provenance
     warning = told.get("warning") or told.get("latent", {}).get("warning", "")
+    scores, when = _scores(told, times)
     return {
-        "seconds": round(seconds, 1),
-        "seconds_to_best": round(seconds * _share_to_best(told), 1),
+        "seconds": round(times[-1], 1),
+        "seconds_to_learn": round(seconds_to_learn(scores, when), 1),
+        "seconds_beside": round(max(seconds - times[-1], 0.0), 1),
         "epochs": told["epochs"],
         "held_out_loss": min(told["history"].get("val_loss", []), default=None),
         "left_out": len(composer.refused),
@@ -133,13 +182,33 @@ def _facts(composer, seconds):
     }
 
 
-def _share_to_best(told):
+def _scores(told, times):
+    """Scores by which the best state was chosen, the more the better, and after how many seconds each was known."""
     losses = told["history"].get("val_loss")
     if losses:
-        return (int(np.argmin(losses)) + 1) / len(losses)
+        return [-loss for loss in losses], times
     looks = told.get("looks") or [{"step": 1, "overlap": 0.0, "diversity": 1.0}]
-    best = max(looks, key=lambda look: look["overlap"] * min(look["diversity"], 1.0))
-    return best["step"] / max(looks[-1]["step"], 1)
+    scores = [look["overlap"] * min(look["diversity"], 1.0) for look in looks]
+    return scores, [times[-1] * look["step"] / max(looks[-1]["step"], 1) for look in looks]
+
+
+def seconds_to_learn(scores, times):
+    """When a training first came within `NEAR` of its best score.
+
+    Parameters
+    ----------
+    scores : list of float
+        The more the better.
+    times : list of float
+        In s.
+
+    Examples
+    --------
+    >>> seconds_to_learn([-4.0, -2.05, -2.0, -2.3], [10.0, 20.0, 30.0, 40.0])
+    20.0
+    """
+    best = max(scores)
+    return next(when for score, when in zip(scores, times, strict=True) if score >= best - NEAR * abs(best))
 
 
 def _seeds(seed, count):

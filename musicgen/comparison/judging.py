@@ -14,15 +14,20 @@ from ..metrics.distances import shared_area, shares
 from ..metrics.features import DISTRIBUTIONS
 from ..metrics.sets import MeasuredSet
 from .plan import RIVALS
-from .significance import holm, interval_over_seeds, mean_of_seeds, permutation_test
+from .significance import holm, interval_over_seeds, mean_of_seeds, means, permutation_test
 
 #: Differences with a corrected p below this, and of one sign under every seed, count.
 LEVEL = 0.05
 
 
+#: Figures of `metrics.QUALITY` that are told beside the criteria.
+BESIDE = ("genre_agreement", "longest_copy")
+
+
 class Criterion(NamedTuple):
-    """What contestants are ranked by: the `measure` of a piece, its range `low` to `high`, whether `more` of it is
-    better, the `title` of its ranking, what it is called in sentences, and its `definition`."""
+    """What contestants are ranked by: the `measure` of a piece (likeness is a figure of all of a seed), its range
+    `low` to `high`, whether `more` of it is better, the `title` of its ranking, what it is called in sentences, and
+    its `definition`."""
 
     measure: str
     low: float
@@ -46,7 +51,9 @@ CRITERIA = {
         True,
         "most like the data",
         "likeness",
-        "Area that the histograms of a piece share with those of the training pieces, mean over the distributions.",
+        "Area that the histograms of all pieces of a seed share with those of the training pieces, mean over the "
+        "distributions of pitches, intervals, lengths, onsets, velocities and "
+        "densities (Yang and Lerch 2018); fewer pieces share less.",
     ),
     "novelty": Criterion("novelty", 0, 1, True, "least copied", "novelty", QUALITY["novelty"].definition),
 }
@@ -79,9 +86,11 @@ class Entry:
     name : str
     pieces : int
     figures : mapping of str to Interval
-        By criterion, over seeds and pieces; also "quality_level", over pieces, and "longest_copy".
-    values : mapping of str to list of numpy.ndarray of float64
-        Of every piece by criterion, one array per seed.
+        By criterion, over seeds and pieces; also those of `BESIDE`, over pieces.
+    by_seed : mapping of str to list of float
+        Figures by criterion under each seed.
+    by_piece : mapping of str to list of numpy.ndarray of float64
+        Values of every piece, one array per seed, by those criteria that are means over pieces.
     evaluation : Evaluation
         All pieces together beside the references.
     """
@@ -89,13 +98,9 @@ class Entry:
     name: str
     pieces: int
     figures: Mapping
-    values: Mapping
+    by_seed: Mapping
+    by_piece: Mapping
     evaluation: object
-
-    @property
-    def by_seed(self):
-        """Means by criterion under each seed: dict of str to list of float."""
-        return {criterion: [mean_of_seeds([group]) for group in groups] for criterion, groups in self.values.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,36 +173,53 @@ def judge(sets, references, *, models=None, seed=0):
     _check(sets, models)
     reference = references if isinstance(references, Reference) else Reference(references, seed=seed)
     order = [*models, *(name for name in sets if name not in models)]
-    values = {name: _values(sets[name], reference) for name in order}
-    entries = {name: _entry(name, *values[name], seed) for name in order}
+    likeness = Likeness(reference)
+    statistics = {criterion: likeness if criterion == "likeness" else means for criterion in CRITERIA}
+    found = {name: _values(sets[name], reference, likeness) for name in order}
+    entries = {name: _entry(name, *found[name], statistics, seed) for name in order}
+    values = {name: each for name, (_, each) in found.items()}
     pairs = list(itertools.combinations(models, 2))
     beside = [(model, name) for model in models for name in order if name not in models]
-    found = [*_differences(pairs, values, seed), *_differences(beside, values, seed)]
-    return Judgement(MappingProxyType(entries), models, tuple(found))
+    tests = [*_differences(pairs, values, statistics, seed), *_differences(beside, values, statistics, seed)]
+    return Judgement(MappingProxyType(entries), models, tuple(tests))
 
 
-def likeness(pieces, reference):
-    """Of each piece, the area that its histograms share with those of the references, mean over the distributions.
+class Likeness:
+    """Figure of a set of pieces: the area that its distributions share with those of the references.
 
     Parameters
     ----------
-    pieces : list of NoteSequence
     reference : Reference
 
-    Returns
-    -------
-    numpy.ndarray of float64, shape (n,)
-        NaN for pieces without notes.
+    Examples
+    --------
+    >>> from musicgen import NoteSequence
+    >>> tune = NoteSequence([(i / 2, i / 2 + 0.5, 60 + i, 80, 0) for i in range(8)])
+    >>> likeness = Likeness(Reference([tune]))
+    >>> likeness(likeness.rows([tune]), np.ones((1, 1)))
+    array([1.])
     """
-    measured = MeasuredSet(pieces)
-    rows = []
-    for name in DISTRIBUTIONS:
-        pooled = shares(reference.measured.histograms[name].sum(axis=0))
-        rows.append(shared_area(shares(measured.histograms[name]), pooled))
-    known = np.isfinite(rows)
-    count = known.sum(axis=0)
-    total = np.where(known, rows, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+
+    def __init__(self, reference):
+        known = [reference.measured.histograms[name].sum(axis=0) for name in DISTRIBUTIONS]
+        self._known = [shares(counts) for counts in known]
+        self._ends = np.cumsum([len(counts) for counts in known])[:-1]
+
+    def rows(self, pieces):
+        """Counts of every distribution of each piece, side by side: float64, (n, bins)."""
+        measured = MeasuredSet(pieces)
+        return np.concatenate([measured.histograms[name] for name in DISTRIBUTIONS], axis=1).astype(np.float64)
+
+    def __call__(self, rows, weights):
+        """The figure under rows of weights: float64, (k,); distributions that are not defined are left out."""
+        pooled = np.split(weights @ rows, self._ends, axis=1)
+        areas = np.array(
+            [shared_area(shares(counts), known) for counts, known in zip(pooled, self._known, strict=True)]
+        )
+        defined = np.isfinite(areas)
+        count = defined.sum(axis=0)
+        total = np.where(defined, areas, 0.0).sum(axis=0)
+        return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def _by_seed(name, pieces):
@@ -217,28 +239,38 @@ def _check(sets, models):
         raise InputError(f"contestants have different numbers of seeds: {counts}", remedy="give the same for all")
 
 
-def _values(groups, reference):
-    """The evaluation of all pieces, and the values of every criterion, one array per seed."""
-    pieces = [piece for group in groups for piece in group]
-    evaluation = evaluate(pieces, reference)
-    values = {**evaluation.values, "likeness": likeness(pieces, reference)}
+def _values(groups, reference, likeness):
+    """The evaluation of all pieces, and by criterion what its figure is made of, one array per seed."""
+    evaluation = evaluate([piece for group in groups for piece in group], reference)
     ends = np.cumsum([len(group) for group in groups])[:-1]
-    return evaluation, {name: np.split(values[each.measure], ends) for name, each in CRITERIA.items()}
+    values = {
+        name: np.split(evaluation.values[each.measure], ends) for name, each in CRITERIA.items() if name != "likeness"
+    }
+    return evaluation, values | {"likeness": [likeness.rows(group) for group in groups]}
 
 
-def _entry(name, evaluation, values, seed):
+def _entry(name, evaluation, values, statistics, seed):
     figures = {
-        criterion: interval_over_seeds(values[criterion], seed=seed, low=each.low, high=each.high)
+        criterion: interval_over_seeds(
+            values[criterion], statistics[criterion], seed=seed, low=each.low, high=each.high
+        )
         for criterion, each in CRITERIA.items()
     }
-    figures |= {figure: evaluation[figure].pieces for figure in ("quality_level", "longest_copy")}
-    return Entry(name, len(evaluation.titles), MappingProxyType(figures), MappingProxyType(values), evaluation)
+    figures |= {figure: evaluation[figure].pieces for figure in BESIDE}
+    by_seed = {c: [mean_of_seeds([group], statistics[c]) for group in values[c]] for c in CRITERIA}
+    by_piece = {c: values[c] for c in CRITERIA if c != "likeness"}
+    return Entry(
+        name,
+        len(evaluation.titles),
+        *map(MappingProxyType, (figures, by_seed, by_piece)),
+        evaluation,
+    )
 
 
-def _differences(pairs, values, seed):
+def _differences(pairs, values, statistics, seed):
     """Tests of some pairs by every criterion, corrected together."""
     asked = [(criterion, *pair) for pair in pairs for criterion in CRITERIA]
-    found = [permutation_test(values[a][1][c], values[b][1][c], seed=seed) for c, a, b in asked]
+    found = [permutation_test(values[a][c], values[b][c], statistics[c], seed=seed) for c, a, b in asked]
     corrected = holm([p for _, p, _ in found])
     return [
         Difference(*which, value, p, level, agree)

@@ -5,6 +5,7 @@ import json
 import platform
 import sys
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from .. import __version__
@@ -14,15 +15,18 @@ from ..datasets.sources import load_data
 from ..errors import InputError
 from ..files import locked, write_text
 from ..metrics import Reference
+from ..workers import usable_processors
 from .advice import Advice, advise, names_of
+from .contestants import is_short
 from .judging import CRITERIA, LEVEL, Judgement, judge, plain_interval
-from .plan import PARTS, Plan, claim
+from .plan import KEPT, PARTS, Plan, claim
 from .running import read_units, run_units
 from .significance import EXCHANGES
 from .tables import format_judgement
 from .votes import read_votes, votes_text
 
 FORMAT_VERSION = 1
+_PACKAGES = ("numpy", "scipy", "keras", "jax", "tensorflow", "torch", "symusic", "music21", "onnxruntime")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ class Comparison:
 
     def text(self):
         """The table, the recommendation, and the votes where there are some."""
-        columns = "mean and 95 % interval over seeds and pieces (overlap and longest copy: over pieces)"
+        columns = "mean and 95 % interval over seeds and pieces (genre agreement and longest copy: over pieces)"
         head = f"{_settings(self.facts)}\n{columns}"
         votes = [votes_text(self.facts["votes"])] if self.facts["votes"] else []
         return "\n\n".join([head, self.table(), self.advice.text(), *votes]) + "\n"
@@ -88,7 +92,7 @@ class Comparison:
             "pieces": entry.pieces,
             "figures": {figure: plain_interval(found) for figure, found in entry.figures.items()},
             "by_seed": {c: _plain(values) for c, values in entry.by_seed.items()},
-            "by_piece": {c: [_plain(group) for group in groups] for c, groups in entry.values.items()},
+            "by_piece": {c: [_plain(group) for group in groups] for c, groups in entry.by_piece.items()},
             "evaluation": {name: found[name] for name in ("figures", "titles", "values")},
         }
 
@@ -107,7 +111,7 @@ def compare(
     seeds=(0, 1, 2),
     models=("lstm", "vae", "gan"),
     preset="small",
-    votes=None,
+    votes=(),
     progress=True,
 ):
     """Train several composers on one split for the same time, and judge what they write.
@@ -131,8 +135,8 @@ def compare(
         Of "lstm", "vae" and "gan".
     preset : {"tiny", "small", "base", "large"}
         Size of every model.
-    votes : path-like, optional
-        Votes of the listening test, see `read_votes`.
+    votes : path-like, or sequence of path-like
+        Votes of the listening test, one file per listener, see `read_votes`.
     progress : bool
         Tell on standard error what is done.
 
@@ -146,20 +150,21 @@ def compare(
         If a setting is out of range, the data are too few, or `out` holds something else.
     """
     plan = Plan(minutes, pieces, bars, tuple(seeds), tuple(models), preset)
-    sequences, refused, source = _pieces_of(data, out)
+    sequences, refused, provenance, source = _pieces_of(data, out)
     parts = split(sequences, PARTS, seed=0)
-    facts = plan.to_dict() | {"data": _digest(sequences)}
+    facts = plan.to_dict() | {"data": _digest_of_data(sequences)}
+    facts |= {"comparison": _digest(json.dumps({name: facts[name] for name in KEPT}))}
     with locked(out):
         claim(out, facts)
-        heard = {} if votes is None else read_votes(votes, plan, facts["data"])
+        heard = read_votes(votes, plan, facts["comparison"])
         run_units(plan, parts, out, progress=progress)
         units = read_units(plan, out)
         if progress:
             print("judging", file=sys.stderr)
         facts |= {"source": source, "split": _split_facts(parts), "trainings": _trainings(units, plan)}
-        facts |= {"data_report": report_data(sequences, refused=refused).facts()}
+        facts |= {"data_report": report_data(sequences, provenance=provenance, refused=refused).facts()}
         facts |= {"files": {f"{name}-{seed}": unit.files for (name, seed), unit in units.items()}}
-        facts |= {"versions": {"musicgen": __version__, "python": platform.python_version()}, "votes": heard}
+        facts |= {"versions": _versions(), "machine": _machine(), "votes": heard}
         found = _judged(plan, parts, units, facts, refused)
         write_text(Path(out) / "comparison.json", found.to_json())
         write_text(Path(out) / "table.txt", found.text())
@@ -178,9 +183,9 @@ def _judged(plan, parts, units, facts, refused):
 
 
 def _pieces_of(data, out):
-    """Pieces with notes, what was refused, and the name of the source."""
+    """Pieces with notes, what was refused, provenance and name of the source."""
     if not isinstance(data, (str, Path)):
-        return [piece for piece in data if len(piece)], [], "pieces given"
+        return [piece for piece in data if len(piece)], [], {}, "pieces given"
     if is_prepared(data):
         raise InputError(
             "holds prepared pieces, but the models need different codecs",
@@ -188,12 +193,27 @@ def _pieces_of(data, out):
             remedy="give the folder that they were prepared from",
         )
     found = load_data(data, notes=f"{Path(out)}-notes")
-    return [piece for piece in found.pieces if len(piece)], found.refused, Path(data).name
+    return [piece for piece in found.pieces if len(piece)], found.refused, found.provenance, Path(data).name
 
 
-def _digest(sequences):
-    keys = "".join(duplicate_key(piece) for piece in sequences)
-    return hashlib.sha256(keys.encode()).hexdigest()[:16]
+def _versions():
+    """Of musicgen, Python and the installed packages that figures may depend on; backends: see the trainings."""
+    installed = {each.name.lower(): each.version for each in metadata.distributions()}
+    found = {name: installed[name] for name in _PACKAGES if name in installed}
+    return {"musicgen": __version__, "python": platform.python_version(), **found}
+
+
+def _machine():
+    """What times depend on; nothing that names the machine."""
+    return {"system": f"{platform.system()}, {platform.machine()}", "processors": usable_processors()}
+
+
+def _digest_of_data(sequences):
+    return _digest("".join(duplicate_key(piece) for piece in sequences))
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _split_facts(parts):
@@ -207,7 +227,7 @@ def _trainings(units, plan):
 
 
 def _times(trainings):
-    return {name: [facts["seconds_to_best"] for facts in each] for name, each in trainings.items()}
+    return {name: [facts["seconds_to_learn"] for facts in each] for name, each in trainings.items()}
 
 
 def _plain(values):
@@ -223,8 +243,14 @@ def _cautions(units, plan):
             lines.append(f"{empty} of {total} pieces of {name} had no notes and are left out.")
         warnings = {units[name, seed].facts["warning"] for seed in plan.seeds} - {""}
         lines += [f"training of {name}: {warning}." for warning in sorted(warnings)]
+    short = [is_short(piece, plan.bars) for seed in plan.seeds for piece in units["real", seed].pieces]
+    if any(short):
+        lines.append(
+            f"{sum(short)} of {len(short)} real pieces have fewer than {plan.bars} bars, and short pieces seem less "
+            "coherent."
+        )
     if len(plan.seeds) < 3:
-        lines.append(f"{len(plan.seeds)} seeds tell little of chance; take 3 or more.")
+        lines.append("fewer than 3 seeds tell little of chance.")
     return lines
 
 

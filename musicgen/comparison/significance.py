@@ -13,13 +13,20 @@ from ..metrics.intervals import UNKNOWN, interval
 EXCHANGES, DRAWS = 9999, 1000
 
 
-def mean_of_seeds(groups):
-    """Mean over seeds of the mean over pieces; values that are not defined are left out.
+def means(values, weights):
+    """Means of values (n,) under rows of weights (k, n): float64, (k,)."""
+    return weights @ values / weights.sum(axis=1)
+
+
+def mean_of_seeds(groups, statistic=means):
+    """Mean over seeds of a figure of the pieces; pieces for which a value is not defined are left out.
 
     Parameters
     ----------
     groups : list of array-like of float
-        Values of one contestant, one array per seed.
+        One row or value per piece, one array per seed.
+    statistic : callable
+        `(values (n, ...), weights (k, n)) -> (k,)`: figures of the pieces, each piece counted so many times.
 
     Returns
     -------
@@ -31,20 +38,21 @@ def mean_of_seeds(groups):
     >>> mean_of_seeds([[1.0, 3.0, np.nan], [4.0]])
     3.0
     """
-    groups = _defined(groups)
-    return float(np.mean([group.mean() for group in groups])) if groups else float("nan")
+    found = [statistic(group, np.ones((1, len(group))))[0] for group in _defined(groups)]
+    return float(np.mean(found)) if found else float("nan")
 
 
-def interval_over_seeds(groups, *, seed=0, low=-np.inf, high=np.inf):
+def interval_over_seeds(groups, statistic=means, *, seed=0, low=-np.inf, high=np.inf):
     """`mean_of_seeds` and its interval of 95 %: seeds are drawn again with replacement, and pieces within each.
 
     Parameters
     ----------
-    groups : list of array-like of float
+    groups, statistic
+        As for `mean_of_seeds`.
     seed : int
         The same seed gives the same interval.
     low, high : float
-        Ends of the range of the values.
+        Ends of the range of the figure.
 
     Returns
     -------
@@ -53,22 +61,25 @@ def interval_over_seeds(groups, *, seed=0, low=-np.inf, high=np.inf):
     groups, random = _defined(groups), np.random.default_rng(seed)
     if not groups:
         return UNKNOWN
-    count, means = len(groups), np.empty((DRAWS, len(groups)))
+    count, found = len(groups), np.empty((DRAWS, len(groups)))
     for slot in range(count):
         chosen = random.integers(count, size=DRAWS)
         for number, group in enumerate(groups):
             mine = np.flatnonzero(chosen == number)
-            means[mine, slot] = group[random.integers(len(group), size=(len(mine), len(group)))].mean(axis=1)
-    return interval([mean_of_seeds(groups), *means.mean(axis=1)], low=low, high=high)
+            weights = random.multinomial(len(group), np.full(len(group), 1 / len(group)), size=len(mine))
+            found[mine, slot] = statistic(group, weights)
+    return interval([mean_of_seeds(groups, statistic), *found.mean(axis=1)], low=low, high=high)
 
 
-def permutation_test(first, second, *, seed=0):
+def permutation_test(first, second, statistic=means, *, seed=0):
     """Whether two contestants differ in the mean over seeds.
 
     Parameters
     ----------
     first, second : list of array-like of float
         Values of either, one array per seed, seeds in the same order.
+    statistic : callable
+        As for `mean_of_seeds`.
     seed : int
         The same seed gives the same exchanges.
 
@@ -90,14 +101,18 @@ def permutation_test(first, second, *, seed=0):
     pairs = [pair for pair in pairs if min(map(len, pair))]
     if not pairs:
         return float("nan"), 1.0, False
-    random, exchanged = np.random.default_rng(seed), np.zeros(EXCHANGES)
-    found = np.array([a.mean() - b.mean() for a, b in pairs])
-    for a, b in pairs:
-        exchanged += _exchanged(a, b, random)
-    difference = found.mean()
+    random, exchanged, found = np.random.default_rng(seed), np.zeros(EXCHANGES), []
+    for pair in pairs:
+        sides = np.repeat([1.0, 0.0], [len(side) for side in pair])
+        rows = np.vstack([sides, random.permuted(np.tile(sides, (EXCHANGES, 1)), axis=1)])
+        values = np.concatenate(pair)
+        given, *others = statistic(values, rows) - statistic(values, 1 - rows)
+        found.append(given)
+        exchanged += others
+    difference = float(np.mean(found))
     as_large = np.sum(np.abs(exchanged / len(pairs)) >= abs(difference) - 1e-12)
-    agree = bool(np.all(found > 0) or np.all(found < 0))
-    return float(difference), float((1 + as_large) / (1 + EXCHANGES)), agree
+    agree = bool(np.all(np.array(found) > 0) or np.all(np.array(found) < 0))
+    return difference, float((1 + as_large) / (1 + EXCHANGES)), agree
 
 
 def holm(values):
@@ -115,18 +130,10 @@ def holm(values):
     return corrected.tolist()
 
 
-def _exchanged(a, b, random):
-    """Differences of means after random exchanges: float64, (EXCHANGES,)."""
-    values = np.concatenate([a, b])
-    mixed = random.permuted(np.tile(values, (EXCHANGES, 1)), axis=1)
-    sums = mixed[:, : len(a)].sum(axis=1)
-    return sums / len(a) - (values.sum() - sums) / len(b)
-
-
 def _defined(groups):
     return [values for values in map(_finite, groups) if len(values)]
 
 
 def _finite(values):
     values = np.asarray(values, np.float64)
-    return values[np.isfinite(values)]
+    return values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)]

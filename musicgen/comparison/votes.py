@@ -14,18 +14,18 @@ FORMAT = "musicgen-votes"
 MARKS = (1, 5)
 
 
-def read_votes(path, plan, data=None):
+def read_votes(paths, plan, comparison=None):
     """What listeners said of each contestant.
 
     Parameters
     ----------
-    path : path-like
-        JSON: `{"format": "musicgen-votes", "version": 1, "data": "...", "votes": [{"piece": "lstm-0/03.mid",
-        "real": true, "liking": 4}, ...]}`; `real` and `liking`, 1 to 5, may be null.
+    paths : path-like, or sequence of path-like
+        One file per listener. JSON: `{"format": "musicgen-votes", "version": 1, "comparison": "...", "votes":
+        [{"piece": "lstm-0/03.mid", "real": true, "liking": 4}, ...]}`; `real` and `liking`, 1 to 5, may be null.
     plan : Plan
         Of the comparison whose pieces were heard.
-    data : str, optional
-        Digest of its data, as `comparison.json` has it: votes on other data are refused.
+    comparison : str, optional
+        Digest of its settings and data, as `comparison.json` has it: votes on another are refused.
 
     Returns
     -------
@@ -35,20 +35,21 @@ def read_votes(path, plan, data=None):
     Raises
     ------
     InputError
-        If the file holds no votes, or one of another comparison.
+        If a file holds no votes, or one of another comparison.
     """
-    votes = _votes_in(Path(path), data)
+    paths = [paths] if isinstance(paths, str | Path) else paths
     known = {f"{name}-{seed}": name for name, seed in plan.units}
     heard = {}
-    for place, vote in enumerate(votes):
-        unit = str(vote.get("piece", "")).split("/")[0] if isinstance(vote, dict) else ""
-        if unit not in known or not _is_vote(vote):
-            raise InputError(
-                f"vote {place} is none of this comparison: {vote!r}",
-                path=path,
-                remedy="give votes from its own page",
-            )
-        heard.setdefault(known[unit], []).append(vote)
+    for path in paths:
+        for place, vote in enumerate(_votes_in(Path(path), comparison)):
+            unit = str(vote.get("piece", "")).split("/")[0] if isinstance(vote, dict) else ""
+            if unit not in known or not _is_vote(vote):
+                raise InputError(
+                    f"vote {place} is none of this comparison: {vote!r}",
+                    path=path,
+                    remedy="give votes from its own page",
+                )
+            heard.setdefault(known[unit], []).append(vote)
     return {name: _summed(heard[name]) for name in dict.fromkeys(known.values()) if name in heard}
 
 
@@ -62,14 +63,14 @@ def votes_text(votes):
     return "\n".join(["Heard, with 95 % intervals over votes", *lines])
 
 
-def _votes_in(path, data):
+def _votes_in(path, comparison):
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"is no readable JSON: {error}", path=path, remedy="export the votes again") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != 1:
         raise InputError("holds no votes of version 1", path=path, remedy="give what the listening test exports")
-    if data is not None and content.get("data", data) != data:
+    if comparison is not None and content.get("comparison", comparison) != comparison:
         raise InputError("holds votes on another comparison", path=path, remedy="give votes from its own page")
     votes = content.get("votes")
     if not isinstance(votes, list):
@@ -97,5 +98,5 @@ def _interval(values, low, high):
 
 
 def _told(found):
-    value, low, high = (number(float("nan") if each is None else each) for each in found.values())
+    value, low, high = (number(float("nan") if each is None else each, 2) for each in found.values())
     return f"{value} ({low} to {high})"

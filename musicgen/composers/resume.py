@@ -94,12 +94,10 @@ class TrainingState:
         return numbers, load_file(arrays)
 
 
-def time_spent(path):
-    """Seconds that the unfinished training in a folder has taken so far; 0 where there is none."""
-    try:
-        return float(json.loads((Path(path) / _STATE).read_text(encoding="utf-8"))["numbers"]["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
+def epoch_times(path):
+    """Seconds of training at the end of each epoch, from the state in a folder, runs that were killed included."""
+    state = json.loads((Path(path) / _STATE).read_text(encoding="utf-8"))
+    return state["numbers"]["times"]
 
 
 def remove_state(path):

@@ -78,6 +78,7 @@ class Training:
         self.epoch = self.step = 0
         self.totals, self.seconds = {}, 0.0  # losses of this epoch's steps; time spent before this run
         self.logs, self.best, self.best_loss, self.waited = [], None, math.inf, 0
+        self.times = []  # seconds of training at the end of each epoch
 
     def run(self):
         """Train to the end.
@@ -126,6 +127,7 @@ class Training:
             self._judge(logs["val_loss"])
         self.callbacks.on_epoch_end(self.epoch, logs)
         self.logs.append({name: float(value) for name, value in logs.items()})
+        self.times.append(self._elapsed())
         self.epoch, self.step, self.totals = self.epoch + 1, 0, {}
         self.model.stop_training |= self._time_is_up() or (self.patience is not None and self.waited >= self.patience)
         if self.checkpoint and self.checkpoint.is_due(0):
@@ -164,7 +166,8 @@ class Training:
         return [*self.model.variables, *(one for optimizer in self.optimizers for one in optimizer.variables)]
 
     def _save(self):
-        numbers = {name: getattr(self, name) for name in ("epoch", "step", "totals", "best_loss", "waited", "logs")}
+        names = ("epoch", "step", "totals", "best_loss", "waited", "logs", "times")
+        numbers = {name: getattr(self, name) for name in names}
         numbers |= {"seconds": self._elapsed(), "stopped": bool(self.model.stop_training)}
         arrays = {f"variable_{i:04d}": v for i, v in enumerate(to_numpy([v.value for v in self._variables()]))}
         arrays |= {f"best_{i:04d}": value for i, value in enumerate(self.best or ())}

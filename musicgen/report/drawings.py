@@ -9,7 +9,7 @@ from ..metrics.facts import Facts
 #: Classes of the style sheet that give contestants, tracks and curves their colours, in turn.
 HUES = 8
 
-_ROLL_WIDTH, _ROLL_HEIGHT = 600, 130
+_ROLL_WIDTH, _ROLL_HEIGHT = 600, 180
 _STRIP_WIDTH, _ROW, _LEFT, _RIGHT = 420, 22, 76, 14
 _CURVE_WIDTH, _CURVE_HEIGHT, _EDGE = 420, 170, 40
 _MOST_BARS = 32
@@ -27,7 +27,7 @@ def roll(piece, label):
         left, width = _ROLL_WIDTH * start / seconds, max(_ROLL_WIDTH * (end - start) / seconds - 0.6, 0.6)
         strokes.setdefault(track, []).append(f"M{left:.1f} {(high - pitch + 0.5) * height:.1f}h{width:.1f}")
     for track, found in strokes.items():
-        style = f'class="hue-{track % HUES}" stroke-width="{max(height - 0.5, 1):.1f}"'
+        style = f'class="hue-{track % HUES}" stroke-width="{max(height - 0.5, 2.5):.1f}"'
         parts.append(f'<path {style} d="{"".join(found)}"/>')
     return _svg(_ROLL_WIDTH, _ROLL_HEIGHT, label, parts)
 
@@ -60,14 +60,16 @@ def strips(label, values, *, low=0.0, high=1.0):
     return _svg(_STRIP_WIDTH, bottom + 6, f"{label}, means: {', '.join(told)}", parts)
 
 
-def curves(label, lines):
-    """Losses by epoch: solid while learning, dashed where held out, one colour per seed.
+def curves(label, lines, *, unit="epochs"):
+    """Values by epoch, or by whatever the axis counts.
 
     Parameters
     ----------
     label : str
     lines : list of (str, sequence of float)
         Class of the line, values by epoch.
+    unit : str
+        What the axis counts.
     """
     values = np.concatenate([np.asarray(line, float) for _, line in lines if len(line)] or [[0.0]])
     values = values[np.isfinite(values)]
@@ -88,7 +90,7 @@ def curves(label, lines):
     parts += [f'<text x="{_EDGE - 5}" y="{y:.0f}" text-anchor="end">{value:.3g}</text>' for value, y in texts]
     foot = _CURVE_HEIGHT - 8
     parts.append(f'<text x="{_EDGE}" y="{foot}">1</text>')
-    parts.append(f'<text x="{_CURVE_WIDTH - 8}" y="{foot}" text-anchor="end">{longest} epochs</text>')
+    parts.append(f'<text x="{_CURVE_WIDTH - 8}" y="{foot}" text-anchor="end">{longest} {unit}</text>')
     return _svg(_CURVE_WIDTH, _CURVE_HEIGHT, label, parts)
 
 

@@ -50,12 +50,15 @@ def listening_test(content, read):
     if not files:
         return "<p>Too few pieces to hide some: compose more than two of each.</p>"
     questions = "".join(_question(number, read(file)) for number, file in enumerate(files, 1))
-    secret = base64.b64encode(json.dumps({"data": content["data"], "pieces": files}).encode()).decode("ascii")
+    secret = base64.b64encode(json.dumps({"comparison": content["comparison"], "pieces": files}).encode()).decode(
+        "ascii"
+    )
     return f"""
 <p>{len(files)} pieces in random order: real ones, and such as the models and a Markov chain wrote. All are played
 on the piano, equally loud. Say of each what you hear; what you leave open does not count. Votes stay in this
-browser until you export them; <code>musicgen compare … --votes FILE</code> reads the file.</p>
-<form id="test" data-secret="{secret}">{questions}
+browser until you export them; <code>musicgen compare … --votes FILE</code> reads the file. Once you have been shown
+who wrote what, voting is over.</p>
+<form id="test" data-secret="{secret}"><div class="pairs">{questions}</div>
 <p id="told" role="status" aria-live="polite"></p>
 <p class="buttons"><button type="button" id="export">Export the votes</button>
 <button type="button" id="reveal">Show who wrote what</button>

@@ -42,14 +42,14 @@ def write_report(folder):
             pieces[file] = read_midi(folder / "units" / file)
         return pieces[file]
 
-    histories = {name: _history(folder, name) for name in content["files"]}
+    stories = {name: _story(folder, name) for name in content["files"]}
     parts = {
         "Recommendation": advice(content),
         "Table": figures_table(content),
         "Distributions": distributions(content),
         "Pieces": samples(content, read),
         "Blind listening test": listening_test(content, read),
-        "Training": curves_of(content, histories),
+        "Training": curves_of(content, stories),
         "Self-similarity": similarities(content, read),
         "Data": data_report(content),
         "Settings and versions": settings(content),
@@ -71,12 +71,12 @@ def _content(folder):
     return content
 
 
-def _history(folder, unit):
-    """Losses by epoch of a unit's composer; none of rivals."""
+def _story(folder, unit):
+    """How the training of a unit's composer went; nothing of rivals."""
     path = folder / "units" / unit / "composer" / "config.json"
     if not path.exists():
         return {}
-    return json.loads(path.read_text(encoding="utf-8"))["provenance"]["history"]
+    return json.loads(path.read_text(encoding="utf-8"))["provenance"]
 
 
 def _page(content, parts):

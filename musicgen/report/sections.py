@@ -1,108 +1,140 @@
 """Sections of the page, from the content of `comparison.json`: each a piece of HTML, all texts escaped."""
 
+import json
+import re
 from html import escape
 
+from ..comparison.plan import NEAR
+from ..comparison.tables import COLUMNS
+from ..metrics import QUALITY
 from .drawings import HUES, curves, roll, similarity, strips
+from .facts import facts_html, table
 from .listening import SHOWN
 from .players import player
 
-_COLUMNS = {
-    "noise": "noise",
-    "coherence": "coherence",
-    "likeness": "likeness",
-    "novelty": "novelty",
-    "quality_level": "overlap of the set",
-    "longest_copy": "longest copy, notes",
-}
-_HEADS = {"choices": "Choose", "ranking": "In each figure", "cautions": "Mind", "limits": "What this cannot say"}
+_HEADS = {"ranking": "In each figure", "cautions": "Mind", "limits": "What this cannot say"}
 
 
 def advice(content):
     """Summary first, then what to choose, the rankings, cautions and limits."""
     split = ", ".join(f"{count} {name}" for name, count in content["split"].items())
+    seeds = content["seeds"]
+    under = f"each of the seeds {_listed(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
     summary = (
-        f"{_listed(content['models'])} learnt for {content['minutes']:g} minutes under each of the seeds "
-        f"{_listed(map(str, content['seeds']))}, preset {content['preset']}, from one split of "
-        f"{content['source']}: {split}. Each wrote {content['pieces']} pieces of {content['bars']} bars per seed."
+        f"{_listed(content['models'])} learnt for {content['minutes']:g} minutes each under {under}, preset "
+        f"{content['preset']}, from one split of {content['source']} into pieces: {split}. "
+        f"Each wrote {content['pieces']} pieces of {content['bars']} bars per seed."
     )
+    first, *others = content["advice"]["choices"]
+    choices = f'<div class="choice"><p class="first">{_told(first, content)}</p>{_list(others, content)}</div>'
     lists = [
-        f"<h3>{head}</h3><ul>{''.join(f'<li>{escape(line)}</li>' for line in content['advice'][name])}</ul>"
+        f"<h3>{head}</h3>{_list(content['advice'][name], content)}"
         for name, head in _HEADS.items()
         if content["advice"][name]
     ]
-    return f"<p>{escape(summary)}</p>{''.join(lists)}"
+    return f"<p>{escape(summary)}</p>{choices}{''.join(lists)}"
 
 
 def figures_table(content):
     """Figures of all contestants with intervals, what they are, and votes where there are some."""
-    heads = ["", "pieces", *_COLUMNS.values()]
+    entries = content["contestants"]
+    columns = {
+        name: column
+        for name, column in COLUMNS.items()
+        if any(entry["figures"].get(name, {}).get("value") is not None for entry in entries.values())
+    }
+    heads = ["", "pieces", *(head for head, _ in columns.values())]
     rows = [
-        _row(name, (entry["pieces"], *(_interval(entry["figures"][column]) for column in _COLUMNS)))
-        for name, entry in content["contestants"].items()
+        (name, (entry["pieces"], *(_interval(entry["figures"][c], digits) for c, (_, digits) in columns.items())))
+        for name, entry in entries.items()
     ]
-    caption = "Means with intervals of 95 % over seeds and pieces; of overlap and longest copy over pieces."
-    what = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(entry['what'])}</dd>" for name, entry in content["contestants"].items()
-    )
-    what += "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(each['definition'])}</dd>" for name, each in content["criteria"].items()
-    )
+    caption = "Means with intervals of 95 % over seeds and pieces; of the columns after novelty over pieces only."
+    what = {name: entry["what"] for name, entry in entries.items()}
+    what |= {name: each["definition"] for name, each in content["criteria"].items()}
+    what |= {COLUMNS[name][0]: QUALITY[name].definition for name in columns if name in QUALITY and name not in what}
     return (
-        _table(caption, heads, rows)
-        + f"<details><summary>What the rows and columns are</summary><dl>{what}</dl></details>"
+        table(caption, heads, rows)
+        + f"<details><summary>What the rows and columns are</summary>{facts_html(what)}</details>"
         + _tests(content)
         + _votes(content)
     )
 
 
 def distributions(content):
-    """Values of every piece by criterion."""
+    """Values of every piece by criterion, or of every seed where a criterion is no mean over pieces."""
     figures = []
     for name, criterion in content["criteria"].items():
-        values = {
-            who: [value for group in entry["by_piece"][name] for value in group]
-            for who, entry in content["contestants"].items()
-        }
-        called = criterion["called"]
-        drawn = strips(f"{called} of every piece", values, low=criterion["low"], high=criterion["high"])
+        entries = content["contestants"].items()
+        of_pieces = all(name in entry["by_piece"] for _, entry in entries)
+        groups = {who: entry["by_piece"][name] if of_pieces else [entry["by_seed"][name]] for who, entry in entries}
+        values = {who: [value for group in each for value in group] for who, each in groups.items()}
+        called, each = criterion["called"], "piece" if of_pieces else "seed"
+        drawn = strips(f"{called} of every {each}", values, low=criterion["low"], high=criterion["high"])
         better = "higher" if criterion["more"] else "lower"
-        figures.append(f"<figure>{drawn}<figcaption>{escape(called)}: {better} is better.</figcaption></figure>")
-    return f'<p>A dot is a piece, the bar the mean.</p><div class="cards">{"".join(figures)}</div>'
+        caption = f"{called[0].upper()}{called[1:]}: {better} is better. A dot is a {each}."
+        figures.append(_figure(drawn, caption))
+    return f'<p>The bar is the mean of the dots.</p><div class="pairs">{"".join(figures)}</div>'
 
 
 def samples(content, read):
     """Rolls and players of some pieces of each contestant, real ones among them."""
-    return f'<div class="cards">{"".join(_sample(name, file, read(file)) for name, file in _shown(content))}</div>'
+    parts = []
+    for name, files in _shown(content).items():
+        cards = "".join(_sample(name, file, read(file)) for file in files)
+        what = escape(content["contestants"][name]["what"])
+        parts.append(f'<h3>{escape(name)} <span class="small">{what}</span></h3><div class="pairs">{cards}</div>')
+    return "".join(parts)
 
 
-def curves_of(content, histories):
-    """Losses of every training."""
+def curves_of(content, stories):
+    """How every training went.
+
+    Parameters
+    ----------
+    content : dict
+    stories : mapping of str to dict
+        Provenance of each unit's composer; empty of rivals.
+    """
     figures = []
     for model in content["models"]:
-        lines = []
-        for place, seed in enumerate(content["seeds"]):
-            for name, values in histories[f"{model}-{seed}"].items():
-                kind = " held-out" if name == "val_loss" else ""
-                if name in ("loss", "val_loss"):
-                    lines.append((f"hue-{place % HUES}{kind}", values))
-        facts = "; ".join(
-            f"seed {seed}: {each['epochs']} epochs in {each['seconds'] / 60:.2g} min, at its best after "
-            f"{each['seconds_to_best'] / 60:.2g} min"
-            for seed, each in zip(content["seeds"], content["trainings"][model], strict=True)
-            if "epochs" in each
-        )
-        drawn = curves(f"losses of {model} by epoch", lines) if lines else ""
-        figures.append(f"<figure>{drawn}<figcaption>{escape(model)}. {escape(facts)}</figcaption></figure>")
-    note = "Losses by epoch, one colour per seed, dashed on held-out pieces. The GAN's, its critic's, need not fall."
-    return f'<p>{note}</p><div class="cards">{"".join(figures)}</div>'
+        mine = [stories[f"{model}-{seed}"] for seed in content["seeds"]]
+        lines = [
+            (f"hue-{place % HUES}{kind}", story["history"][name])
+            for place, story in enumerate(mine)
+            for name, kind in (("loss", ""), ("val_loss", " held-out"))
+            if name in story.get("history", {})
+        ]
+        held_out = ", dashed on held-out pieces" if any("held-out" in kind for kind, _ in lines) else ", its critic's"
+        if lines:
+            figures.append(_figure(curves(f"losses of {model} by epoch", lines), f"{model}: loss{held_out}."))
+        looks = [[look["overlap"] for look in story.get("looks", ())] for story in mine]
+        if any(looks):
+            lines = [(f"hue-{place % HUES}", values) for place, values in enumerate(looks)]
+            drawn = curves(f"overlap of what {model} invents with the data, by look", lines, unit="looks")
+            figures.append(_figure(drawn, f"{model}: overlap of what it invents with the training data."))
+    keys = " ".join(
+        f'<span class="key hue-{place % HUES}">seed {seed}</span>' for place, seed in enumerate(content["seeds"])
+    )
+    rows = [
+        (f"{model}, seed {seed}", _training(facts))
+        for model in content["models"]
+        for seed, facts in zip(content["seeds"], content["trainings"][model], strict=True)
+    ]
+    heads = ["", *_TRAINING.values()]
+    return (
+        f'<p>{keys}</p><div class="pairs">{"".join(figures)}</div>'
+        + table("How each training went; times in minutes", heads, rows)
+        + f"<p>To learn: minutes of training until a model first came within {100 * NEAR:g} % of its best score, by "
+        "which the state that composes is chosen. Beside: what came before and after, such as cutting pieces.</p>"
+    )
 
 
 def similarities(content, read):
     """How alike the bars of the pieces shown above are."""
     figures = [
-        f"<figure>{similarity(read(file), f'likeness of the bars of {name}, {file}')}<figcaption>{escape(file)}"
-        "</figcaption></figure>"
-        for name, file in _shown(content)
+        _figure(similarity(read(file), f"likeness of the bars of {name}, {file}"), file)
+        for name, files in _shown(content).items()
+        for file in files
     ]
     note = (
         "Bars from left to right and from top to bottom; the stronger a cell's colour, the more alike its two bars. "
@@ -113,11 +145,11 @@ def similarities(content, read):
 
 def data_report(content):
     """What the data hold."""
-    return _facts(content["data_report"])
+    return facts_html(content["data_report"])
 
 
 def settings(content):
-    """Every setting and version, and how each training went."""
+    """Every setting and version."""
     names = (
         "models",
         "seeds",
@@ -127,78 +159,91 @@ def settings(content):
         "preset",
         "source",
         "data",
+        "comparison",
         "split",
         "versions",
-        "trainings",
+        "machine",
     )
-    return _facts({name: content[name] for name in names} | {"tests": content["tests"]["method"]})
+    found = {name: content[name] for name in names} | {"tests": content["tests"]["method"]}
+    backends = {json.dumps(each.get("versions")) for group in content["trainings"].values() for each in group}
+    return facts_html(found | {"trained with": [json.loads(each) for each in sorted(backends)]})
 
 
 def _shown(content):
-    """(contestant, file) of the pieces that are shown: the first of the first seed."""
+    """Files of the pieces of each contestant that are shown: the first of the first seed."""
     seed = content["seeds"][0]
-    return [(name, file) for name in content["contestants"] for file in content["files"][f"{name}-{seed}"][:SHOWN]]
+    return {name: content["files"][f"{name}-{seed}"][:SHOWN] for name in content["contestants"]}
+
+
+#: Facts of a training that are shown, with their headings.
+_TRAINING = {
+    "seconds": "trained",
+    "seconds_to_learn": "to learn",
+    "seconds_beside": "beside",
+    "seconds_to_compose": "to compose all",
+    "epochs": "epochs",
+    "held_out_loss": "held-out loss",
+    "left_out": "pieces left out",
+}
+
+
+def _training(facts):
+    for name in _TRAINING:
+        value = facts.get(name)
+        yield "–" if value is None else f"{value / 60:.2f}" if name.startswith("seconds") else f"{value:.5g}"
 
 
 def _sample(name, file, piece):
     title = piece.meta.get("title") or file
-    told = f"{name}: {title}, {len(piece)} notes, {piece.duration:.0f} s"
+    genre = f", {piece.meta['genre']}" if piece.meta.get("genre") else ""
+    told = f"{name}: {title}{genre}, {len(piece)} notes, {piece.duration:.0f} s"
     drawn = roll(piece, f"Piano roll of {told}")
-    return f"<figure>{drawn}{player(piece, f'Listen to {told}')}<figcaption>{escape(told)}</figcaption></figure>"
+    return _figure(f"{drawn}{player(piece, f'Listen to {told}')}", told)
 
 
 def _tests(content):
     rows = []
     for each in content["tests"]["differences"]:
-        numbers = f"{each['value']:.3g}", f"{each['corrected']:.2g}"
+        numbers = f"{each['value']:.3f}", f"{each['corrected']:.2g}"
         verdicts = ("yes" if each[name] else "no" for name in ("agree", "counts"))
-        cells = (escape(each["criterion"]), *numbers, *verdicts)
-        rows.append(_row(f"{each['first']} and {each['second']}", cells))
+        rows.append((f"{each['first']} and {each['second']}", (escape(each["criterion"]), *numbers, *verdicts)))
     heads = ["", "criterion", "difference", "corrected p", "seeds agree", "told apart"]
-    table = _table(content["tests"]["method"], heads, rows)
-    return f"<details><summary>Every test</summary>{table}</details>"
+    return f"<details><summary>Every test</summary>{table(content['tests']['method'], heads, rows)}</details>"
 
 
 def _votes(content):
     if not content["votes"]:
         return ""
     rows = [
-        _row(name, (found["votes"], _interval(found["taken_for_real"]), _interval(found["liking"])))
+        (name, (found["votes"], _interval(found["taken_for_real"], 2), _interval(found["liking"], 2)))
         for name, found in content["votes"].items()
     ]
-    return "<h3>Heard</h3>" + _table("Votes of the listening test", ["", "votes", "taken for real", "liking"], rows)
+    return "<h3>Heard</h3>" + table("Votes of the listening test", ["", "votes", "taken for real", "liking"], rows)
 
 
-def _row(name, cells):
-    return f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-
-
-def _table(caption, heads, rows):
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
-    name = escape(caption, quote=True)
-    return (
-        f'<div class="wide" role="region" tabindex="0" aria-label="{name}"><table><caption>{name}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _interval(found):
+def _interval(found, digits):
     if found["value"] is None:
         return "–"
-    ends = "" if found["low"] is None else f'<span class="interval">{found["low"]:.3g} to {found["high"]:.3g}</span>'
-    return f"{found['value']:.3g}{ends}"
+    ends = ""
+    if found["low"] is not None:
+        ends = f'<span class="interval">{found["low"]:.{digits}f} to {found["high"]:.{digits}f}</span>'
+    return f"{found['value']:.{digits}f}{ends}"
 
 
-def _facts(facts):
-    """Nested facts as lists of terms."""
-    if isinstance(facts, dict):
-        rows = "".join(f"<dt>{escape(str(name))}</dt><dd>{_facts(value)}</dd>" for name, value in facts.items())
-        return f"<dl>{rows}</dl>" if rows else "none"
-    if isinstance(facts, list) and any(isinstance(each, dict | list) for each in facts):
-        return f"<ul>{''.join(f'<li>{_facts(each)}</li>' for each in facts)}</ul>"
-    if isinstance(facts, list):
-        return escape(", ".join(map(str, facts))) or "none"
-    return escape("not known" if facts is None else str(facts)) or "–"
+def _figure(drawn, caption):
+    return f"<figure>{drawn}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _list(sentences, content):
+    return f"<ul>{''.join(f'<li>{_told(line, content)}</li>' for line in sentences)}</ul>"
+
+
+def _told(sentence, content):
+    """A sentence in which the models' names stand out, and which begins with a capital unless a name does."""
+    names = "|".join(map(re.escape, content["models"]))
+    if not re.match(rf"(?:{names})\b", sentence):
+        sentence = sentence[0].upper() + sentence[1:]
+    return re.sub(rf"\b(?:{names})\b", lambda found: f"<strong>{found[0]}</strong>", escape(sentence))
 
 
 def _listed(names):
