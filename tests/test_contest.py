@@ -39,6 +39,12 @@ def test_a_step_moves_its_variables_alone_and_sees_gradients_of_gradients():
     assert float(step(x)[0]) == 2**2 + 4**2, "what changes outside is seen"
 
 
+def test_pitch_classes_of_lines():
+    table = pitch_classes([60, 47], 2)
+    assert table.shape == (2, 4, 12)
+    assert [tuple(map(int, place)) for place in np.argwhere(table)] == [(0, 0, 0), (0, 1, 1), (1, 0, 11), (1, 1, 0)]
+
+
 def test_binary_rolls_by_hand():
     pitches = np.full((1, 4, 1, 3), -4.0, np.float32)  # two pitches and silence
     for step, chosen in enumerate([0, 0, 1, 2]):
@@ -74,7 +80,7 @@ def test_what_is_given_stays_and_notes_go_on_from_it():
 @pytest.fixture
 def contest():
     generator = Generator(**SHAPE, genres=2, noise=8, units=16, blocks=1, seed=0)
-    critic = Critic(**SHAPE, classes=pitch_classes(60, 5), genres=2, units=16, blocks=1, seed=1)
+    critic = Critic(**SHAPE, classes=pitch_classes([60, 48], 5), genres=2, units=16, blocks=1, seed=1)
     contest = Contest(generator, critic, penalty=0.1, neurons="straight-through")
     contest.prepare(2e-3)
     return contest

@@ -59,6 +59,13 @@ def test_pitches_outside_are_heard_in_another_octave():
     assert onsets.ravel().tolist() == [1, 0, 1, 0]
 
 
+def test_every_line_has_a_range_of_its_own():
+    tokens = np.array([[[60, 47], [HOLD, 49], [72, REST]]], np.uint8)
+    pitches, onsets = parts_of(tokens, np.array([60, 47]), 13)
+    assert pitches.tolist() == [[[0, 0], [0, 2], [12, 13]]]
+    np.testing.assert_array_equal(tokens_of(pitches, onsets, np.array([60, 47]), 13), tokens)
+
+
 def test_half_of_the_fragments_are_given_nothing_and_none_everything():
     generator = Generator(bars=4, bar_steps=4, lines=3, keys=12, genres=2, noise=4, units=4, blocks=1)
     tokens = np.full((640, 16, 3), 60, np.uint8)

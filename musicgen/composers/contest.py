@@ -17,7 +17,10 @@ from .backend import to_numpy
 from .backend.gradients import compile_descent, gradient_of
 from .rolls import binary, completed, rolls_of
 
-HORIZON, EVERY = 500, 5  # steps over which the generator's weights are averaged at most, and from one sum to the next
+HORIZON, EVERY = (
+    500,
+    20,
+)  # steps over which the generator's weights are averaged at most, and from one sum to the next
 LAZY = 4  # steps from one with penalties to the next
 
 
@@ -128,7 +131,8 @@ class Contest(keras.Model):
 
 
 def pitch_classes(lowest, keys):
-    """Pitch classes of the values of a roll, for `Critic`: float32, (keys + 2, 12)."""
-    table = np.zeros((keys + 2, 12), np.float32)
-    table[np.arange(keys), (lowest + np.arange(keys)) % 12] = 1.0
+    """Pitch classes of a roll's values, lines beginning at pitches, for `Critic`: float32, (lines, keys + 2, 12)."""
+    classes = (np.reshape(lowest, (-1, 1)) + np.arange(keys)) % 12
+    table = np.zeros((len(classes), keys + 2, 12), np.float32)
+    table[:, :keys] = np.eye(12)[classes]
     return table

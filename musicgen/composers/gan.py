@@ -46,8 +46,9 @@ class GANComposer(Inventing, FragmentComposer):
         Weight of the critic's squared gradients, see `contest.Contest`.
     lines : sequence of int, optional
         Notes at once in each track. Default: as the training data have them, 8 in all at most.
-    pitch_range : (int, int), optional
-        Lowest and highest MIDI pitch that is written, before it is moved into its key. Default: the training data's.
+    pitch_range : (int, int) or sequence of them, optional
+        Lowest and highest MIDI pitch that is written, before it is moved into its key: of all lines, or of each.
+        Default: the training data's for each line.
     genres : sequence of str
         Labels that it knows. Default: those of the training data.
     seed : int
@@ -66,8 +67,8 @@ class GANComposer(Inventing, FragmentComposer):
     options = {"truncation": 1.0, "smoothness": 0.5, "tempo": None, "key": None}
     presets = {
         "tiny": {"noise": 16, "units": 48, "blocks": 1},
-        "small": {"noise": 64, "units": 192, "blocks": 2},
-        "base": {"noise": 96, "units": 320, "blocks": 2},
+        "small": {"noise": 64, "units": 128, "blocks": 2},
+        "base": {"noise": 96, "units": 256, "blocks": 2},
         "large": {"noise": 128, "units": 512, "blocks": 3},
     }
     resolution = 12
@@ -200,8 +201,7 @@ class GANComposer(Inventing, FragmentComposer):
         tokens, held_out = (None if part is None else self._on_white_keys(part) for part in (cut, check))
         size = self._checked_batch(schedule.batch_size(batch_size, min(BATCH, len(tokens))), len(tokens))
         if self.pitch_range is None:
-            pitches = tokens[tokens < HOLD]
-            self.pitch_range = (int(pitches.min()), int(pitches.max()))
+            self.pitch_range = _ranges(tokens)
         facts = {"tempo": median_tempi(cut.pieces, self.genres), "keys": _keys(cut.pieces)}
         facts |= {"fragments": len(tokens), "labels": _labels(cut.labels, self.genres)}
         history, guard = self._contend(tokens, cut.labels, schedule, size, look_every, listeners)
@@ -240,7 +240,7 @@ class GANComposer(Inventing, FragmentComposer):
             self._build()
         contest = Contest(self.network, self._make_critic(), penalty=self.penalty, neurons=self.neurons)
         contest.prepare(schedule.learning_rate)
-        shape = {"generator": self.network, "lowest": self.pitch_range[0], "batch_size": size, "seed": self.seed}
+        shape = {"generator": self.network, "lowest": self._lowest, "batch_size": size, "seed": self.seed}
         guard = Guard(
             contest,
             lambda count: self._invented([[self.seed, 9, row] for row in range(count)], labels),
@@ -272,7 +272,7 @@ class GANComposer(Inventing, FragmentComposer):
         return self._tokens(*self._maker.invent(self._genre_rows(drawn), seeds))
 
     def _tokens(self, pitches, onsets):
-        return tokens_of(pitches, onsets, self.pitch_range[0], self.network.keys)
+        return tokens_of(pitches, onsets, self._lowest, self.network.keys)
 
     def _genre_rows(self, labels):
         """Labels (n,), -1 for none, as the networks take them: float32, (n, genres)."""
@@ -300,16 +300,20 @@ class GANComposer(Inventing, FragmentComposer):
         self._maker = Maker(self.network, self.neurons)
 
     def _make_critic(self):
-        lowest, highest = self.pitch_range
-        return Critic(classes=pitch_classes(lowest, highest - lowest + 1), **self._shape(), seed=self.seed + 1000)
+        classes = pitch_classes(self._lowest, self.network.keys)
+        return Critic(classes=classes, **self._shape(), seed=self.seed + 1000)
+
+    @property
+    def _lowest(self):
+        """Pitch of every line's first key: (lines,)."""
+        return np.broadcast_to(self.pitch_range, (self._cutter.lines, 2))[:, 0].astype(int)
 
     def _shape(self):
-        lowest, highest = self.pitch_range
         return {
             "bars": self.fragment_bars,
             "bar_steps": self._cutter.bar_steps,
             "lines": self._cutter.lines,
-            "keys": highest - lowest + 1,
+            "keys": int(np.max(np.diff(np.atleast_2d(self.pitch_range)))) + 1,
             "genres": len(self.genres),
             "units": self.units,
             "blocks": self.blocks,
@@ -323,10 +327,21 @@ class GANComposer(Inventing, FragmentComposer):
 
 
 def _checked_range(pitch_range):
-    low, high = map(int, pitch_range)
-    if not 0 <= low < high <= 127:
-        raise InputError(f"pitch_range must rise within 0 to 127, not {pitch_range!r}")
-    return low, high
+    """The range of all lines as (low, high), or those of each as a tuple of them."""
+    ranges = np.asarray(pitch_range)
+    fits = ranges.ndim in (1, 2) and ranges.shape[-1] == 2 and ranges.dtype.kind in "iu"
+    if not fits or (np.diff(ranges) < 0).any() or ranges.min() < 0 or ranges.max() > 127:
+        raise InputError(
+            f"pitch_range must rise within 0 to 127, in each line where there are several, not {pitch_range!r}"
+        )
+    return tuple(tuple(pair) if isinstance(pair, list) else pair for pair in ranges.tolist())
+
+
+def _ranges(tokens):
+    """Lowest and highest pitch of every line of fragments; those without notes take the range of all."""
+    whole = tokens[tokens < HOLD]
+    lines = [some[some < HOLD] if (some < HOLD).any() else whole for some in np.moveaxis(tokens, -1, 0)]
+    return tuple((int(pitches.min()), int(pitches.max())) for pitches in lines)
 
 
 def _keys(pieces):

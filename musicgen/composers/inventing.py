@@ -91,7 +91,7 @@ class Request:
         codes = codes_of(lines)
         struck = np.where((lines == HOLD) & (codes < SILENT), codes % HOLD, lines)[None]  # pitches, holds too
         moved = shifted(struck.astype(np.uint8), shift_to_white(key), self.composer._pitched)
-        pitches, _ = parts_of(moved, self.composer.pitch_range[0], self.network.keys)
+        pitches, _ = parts_of(moved, self.composer._lowest, self.network.keys)
         canvas = Canvas.empty(count, bars, self.network)
         canvas.pitches[:, : len(lines)] = pitches
         canvas.onsets[:, : len(lines)] = lines < HOLD

@@ -54,8 +54,10 @@ def parts_of(tokens, lowest, keys):
     Parameters
     ----------
     tokens : numpy.ndarray of uint8, shape (n, steps, lines)
-    lowest, keys : int
-        MIDI pitch of key 0, and number of keys. Pitches outside move by octaves.
+    lowest : int or array of int, shape (lines,)
+        MIDI pitch of key 0 of every line.
+    keys : int
+        How many there are. Pitches outside move by octaves.
 
     Returns
     -------
@@ -89,7 +91,9 @@ class RollBatches:
     labels : numpy.ndarray of int, shape (n,)
         Genres as indices; -1 is none.
     generator : Generator
-    lowest, batch_size, seed : int
+    lowest
+        Of `parts_of`.
+    batch_size, seed : int
     """
 
     def __init__(self, tokens, labels, *, generator, lowest, batch_size, seed):

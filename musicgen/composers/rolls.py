@@ -14,6 +14,7 @@ from keras import ops
 
 BEAT = 12  # steps that are written together, or a divisor of it
 LEVELS = (1, 2, 4, 12)  # parts of a beat that have scores of their own; a step's are the sum of those it lies in
+FEATURES = 16  # numbers that stand for a step of a line on the way in and out
 NEURONS = ("straight-through", "stochastic", "threshold")
 
 
@@ -76,14 +77,16 @@ class RollNetwork(keras.Model):
             for kind, first in (("bar", 10), ("beat", 50))
         )
 
+        self.embed = self._dense(FEATURES, "embed", 7, use_bias=False)
+
     def _dense(self, width, name, number, scale=1.0, **rest):
         kernel = keras.initializers.VarianceScaling(scale, "fan_avg", "uniform", seed=self.seed + number)
         return keras.layers.Dense(width, kernel_initializer=kernel, name=name, **rest)
 
     def by_beat(self, roll):
-        """(batch, steps, lines, features) as (batch, beats, all values of a beat)."""
-        lines, features = roll.shape[2:]
-        return ops.reshape(roll, (-1, self.beats, self.beat * lines * features))
+        """Rolls (batch, steps, lines, keys + 2) as (batch, beats, features of all steps of a beat)."""
+        features = self.embed(ops.reshape(roll, (-1, roll.shape[-1])))  # flat: gradients are faster so
+        return ops.reshape(features, (-1, self.beats, self.beat * self.lines * FEATURES))
 
     def by_bar(self, signal):
         """(batch, beats, features) as (batch, bars, all features of a bar)."""
@@ -114,9 +117,10 @@ class Generator(RollNetwork):
         self.widen = self._dense(self.bar_beats * self.units, "widen", 2)
         self.last = keras.layers.LayerNormalization(name="last")
         self.scores = [  # finer parts say little at first: long notes are broken up only as the data ask for it
-            self._dense(self.lines * level * (self.keys + 1), f"scores_{level}", 100 + level, scale=level**-3.0)
+            self._dense(self.lines * level * FEATURES, f"scores_{level}", 100 + level, scale=level**-3.0)
             for level in self.levels
         ]
+        self.pitches = self._dense(self.keys + 1, "pitches", 6)
         rarely = keras.initializers.Constant(-2.0)
         self.onsets = self._dense(self.lines * self.beat, "onsets", 3, scale=0.1, bias_initializer=rarely)
         nothing = np.zeros((1, self.steps, self.lines, self.keys + 2), np.float32)
@@ -148,10 +152,12 @@ class Generator(RollNetwork):
         for block in self.beat_blocks:
             signal = block(signal)
         signal = self.last(signal)
-        pitches = 0.0
+        told = 0.0
         for level, layer in zip(self.levels, self.scores, strict=True):
-            part = ops.reshape(layer(signal), (batch, self.beats * level, self.lines, self.keys + 1))
-            pitches = pitches + ops.repeat(part, self.beat // level, axis=1)
+            part = ops.reshape(layer(signal), (batch, self.beats * level, self.lines, FEATURES))
+            told = told + ops.repeat(part, self.beat // level, axis=1)
+        pitches = self.pitches(ops.reshape(told, (-1, FEATURES)))
+        pitches = ops.reshape(pitches, (batch, self.steps, self.lines, self.keys + 1))
         onsets = ops.reshape(self.onsets(signal), (batch, self.beats, self.lines, self.beat))
         return pitches, ops.reshape(ops.transpose(onsets, (0, 1, 3, 2)), (batch, self.steps, self.lines))
 
@@ -164,8 +170,8 @@ class Critic(RollNetwork):
 
     Parameters
     ----------
-    classes : numpy.ndarray of float32, shape (keys + 2, 12)
-        Pitch class of every key; 0 for silence and onsets.
+    classes : numpy.ndarray of float32, shape (lines, keys + 2, 12)
+        Pitch class of every key of every line; 0 for silence and onsets.
     **shape
         Of `RollNetwork`.
     """
@@ -181,9 +187,10 @@ class Critic(RollNetwork):
 
     def call(self, roll, genres):
         """Scores (batch,) of rolls (batch, steps, lines, keys + 2)."""
-        chroma = ops.sum(ops.matmul(roll, self.classes), axis=2, keepdims=True)  # (batch, steps, 1, 12)
         beats = self.by_beat(roll)
-        chroma = ops.mean(ops.reshape(chroma, (-1, self.beats, self.beat, 12)), axis=2)
+        values = self.lines * (self.keys + 2)
+        played = ops.mean(ops.reshape(roll, (-1, self.beats, self.beat, values)), axis=2)
+        chroma = ops.matmul(played, ops.reshape(self.classes, (values, 12)))
         signal = self.first(ops.concatenate([beats, chroma], axis=-1))
         for block in self.beat_blocks:
             signal = block(signal)
