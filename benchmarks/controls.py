@@ -54,13 +54,14 @@ def main(argv=None):
     each, looped = (QUICK["each"], QUICK["looped"]) if args.quick else (EACH, LOOPED)
     minutes = QUICK["minutes"] if args.quick else args.minutes
     training, held_out = pieces(args.quick)
+    parts = [part for piece in held_out for part in parts_of(piece)]
     results = Results(args)
     results.add("pieces learnt from", len(training), "", direction="max")
     composer = LSTMComposer(**NETWORK, seed=args.seeds[0])
     composer.fit(training, validation=held_out, epochs=200, minutes=minutes, batch_size=16)
     results.add("held-out loss", min(composer.provenance["history"]["val_loss"]), "nats/token")
     add_controls(results, composer, training, each, args.seeds[0])
-    add_loops(results, composer, held_out, looped, args)
+    add_loops(results, composer, parts, looped, args)
     return results.finish()
 
 
@@ -141,9 +142,8 @@ class GenreJudge:
 # ---- loops
 
 
-def add_loops(results, composer, held_out, count, args):
+def add_loops(results, composer, parts, count, args):
     """Shares of pieces with a loop: data, compositions with the default penalty and with others."""
-    parts = [part for piece in held_out for part in parts_of(piece)]
     data = 100 * np.mean([loop_count(part) > 4 for part in parts])
     results.add(f"held-out parts of {BARS} bars with a loop, of {len(parts)}", data, "%")
     default = composer.options["repetition_penalty"]
@@ -178,10 +178,11 @@ def upper_bound(hits, count, level=0.95):
 
 
 def parts_of(piece):
-    """A piece cut into parts of `BARS` bars; a shorter rest is left out."""
+    """A piece cut into parts of `BARS` bars; a shorter rest is left out, a last bar may end early."""
     count = len(piece.timing.bars(piece.duration)) // BARS
     edges = piece.timing.quarters_to_seconds(piece.timing.first_bars(count * BARS + 1)[::BARS])
-    parts = [crop(piece, max(begin, 0.0), end) for begin, end in itertools.pairwise(edges)]
+    edges = np.clip(edges, 0.0, piece.duration)
+    parts = [crop(piece, begin, end) for begin, end in itertools.pairwise(edges)]
     return [part for part in parts if len(part)]
 
 

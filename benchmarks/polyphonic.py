@@ -184,7 +184,7 @@ class BestOnValidation(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self.step % CHECK:
-            self._check(np.nan)
+            self._check(logs["loss"])
 
     def _check(self, loss):
         weights = self.average.weights()
