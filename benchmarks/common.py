@@ -30,6 +30,7 @@ from musicgen.files import write_text
 ROOT = Path(__file__).resolve().parent.parent
 ROW_KEYS = ("what", "value", "unit", "reference", "goal", "direction")
 FILE_KEYS = ("command", "commit", "date", "machine", "versions", "seeds", "rows")
+SAID = "said"  # key that files have in addition whose benchmark says something in words
 DIRECTIONS = {"min": "≤", "max": "≥"}
 
 # Distributions whose version is worth keeping, by the module that shows that the run used them.
@@ -104,6 +105,7 @@ class Results:
     def __init__(self, args, *, argv=None):
         self.json, self.seeds, self.rows = args.json, list(args.seeds), []
         self.command = command_line(sys.argv if argv is None else argv)
+        self.said = {}
 
     def add(self, what, value, unit, *, reference=None, goal=None, direction="min"):
         """Add a row; numbers of numpy become Python's. `direction` says whether "min" or "max" is better."""
@@ -112,9 +114,16 @@ class Results:
         check_row(row)
         self.rows.append(row)
 
+    def say(self, head, sentences):
+        """Add sentences that follow from the rows; without any, nothing is said."""
+        if sentences:
+            self.said[head] = list(sentences)
+
     def finish(self):
-        """Print the table and, where asked for, write the file; returns its content."""
+        """Print the table and what is said and, where asked for, write the file; returns its content."""
         print(format_table(self.rows))
+        for head, sentences in self.said.items():
+            print("\n".join([f"\n{head}", *(f"- {sentence}" for sentence in sentences)]))
         content = {
             "command": self.command,
             "commit": commit(),
@@ -123,7 +132,7 @@ class Results:
             "versions": versions(),
             "seeds": self.seeds,
             "rows": self.rows,
-        }
+        } | ({SAID: self.said} if self.said else {})
         if self.json:
             write_text(self.json, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
             print(f"\nwritten: {self.json}")

@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from common import FILE_KEYS, cells, check_row, goal_met
+from common import FILE_KEYS, SAID, cells, check_row, goal_met
 
 from musicgen.errors import InputError
 from musicgen.files import write_text
@@ -83,7 +83,7 @@ def load(path):
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(f"is not JSON: {error}", path=path, remedy="run the benchmark again") from error
-    if not isinstance(content, dict) or tuple(content) != FILE_KEYS:
+    if not isinstance(content, dict) or tuple(content) not in (FILE_KEYS, (*FILE_KEYS, SAID)):
         raise InputError(f"needs exactly {', '.join(FILE_KEYS)}", path=path, remedy="run the benchmark again")
     for row in content["rows"]:
         check_row(row, path=path)
@@ -103,8 +103,15 @@ def _overview(contents):
 
 def _section(name, content, reading):
     before, _, after = reading.partition(MARK)
-    parts = [f"## {_title(name)}", before.strip(), _table(content["rows"]), after.strip(), _origin(content)]
+    said = _said(content.get(SAID, {}))
+    parts = [f"## {_title(name)}", before.strip(), said, _table(content["rows"]), after.strip(), _origin(content)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _said(said):
+    """What a benchmark says in words."""
+    lists = ("\n".join([f"**{head}**\n", *(f"- {line}" for line in lines)]) for head, lines in said.items())
+    return "\n\n".join(lists)
 
 
 def _title(name):

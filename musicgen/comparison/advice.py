@@ -62,7 +62,8 @@ def advise(judgement, *, bars, times=None, minutes=None, facts=()):
     if times:
         ranking.append(_fastest(times, minutes))
     choices = _choices(judgement, [name for name in judgement.models if name not in copying], bars, times)
-    cautions = [_of_copying(judgement, name) for name in copying] + _beside_rivals(judgement) + list(facts)
+    cautions = [_of_copying(judgement, name) for name in copying] + _beside_rivals(judgement)
+    cautions += [*_less_noisy_than_real(judgement), *facts]
     return Advice(ranking, choices, cautions, _limits(judgement, bars, minutes))
 
 
@@ -90,7 +91,7 @@ def _ranked(judgement, criterion, bars):
     leaders = judgement.leaders(criterion)
     title = f"{each.title} over {bars} bars" if criterion == "coherence" else each.title
     figures = ", ".join(f"{name} {_figure(judgement, name, criterion)}" for name in order)
-    verdict = leaders[0] if len(leaders) == 1 else f"no one alone; {_listed(leaders)} are not told apart"
+    verdict = leaders[0] if len(leaders) == 1 else f"no one alone; {listed(leaders)} are not told apart"
     if len(order) == 1:
         verdict = f"{order[0]}, the only model"
     real = f"; real pieces {_figure(judgement, 'real', criterion)}" if "real" in judgement.entries else ""
@@ -105,7 +106,7 @@ def _fastest(times, minutes):
         for name in order
     )
     first = _soonest(times, order)
-    verdict = first[0] if len(first) == 1 else f"no one alone; the times of {_listed(first)} overlap"
+    verdict = first[0] if len(first) == 1 else f"no one alone; the times of {listed(first)} overlap"
     of = "" if minutes is None else f", of {minutes:g},"
     return (
         f"fastest to train: {verdict}. Minutes{of} until within {100 * NEAR:g} % of its best state, mean and range "
@@ -152,7 +153,7 @@ def _no_better(judgement, criterion, name):
 def _quick_choice(times, names):
     first = _soonest(times, names)
     if len(first) > 1:
-        return f"for a short training choose any of {_listed(first)}: their times overlap."
+        return f"for a short training choose any of {listed(first)}: their times overlap."
     minutes = _minutes(sum(times[first[0]]) / len(times[first[0]]))
     return f"for a short training choose {first[0]} because it had learnt before the others, after {minutes} min."
 
@@ -163,19 +164,19 @@ def _choice(judgement, criterion, names, leaders, bars):
     if not names:
         return f"for {purpose} choose none: by {called} none is shown to be better than {what}."
     beaten = [name for name in leaders if _better(judgement, criterion, "markov", name)]
-    mind = f"; but a Markov chain does better than {_listed(beaten)}" if beaten else ""
+    mind = f"; but a Markov chain does better than {listed(beaten)}" if beaten else ""
     if len(names) == 1:
         return (
             f"for {purpose} choose {names[0]} because it alone is shown to be better than {what} by {called}{mind}."
         )
     if len(leaders) == len(names):
-        return f"for {purpose} choose any of {_listed(names)}: they are not told apart by {called}{mind}."
+        return f"for {purpose} choose any of {listed(names)}: they are not told apart by {called}{mind}."
     extreme = "highest" if CRITERIA[criterion].more else "lowest"
     least = f"its {called}, {number(judgement.entries[leaders[0]].figures[criterion].value)}, is the {extreme}"
     others = [name for name in names if name not in leaders]
     worst = max(judgement.difference(criterion, leaders[0], name).corrected for name in others)
-    apart = f"told apart from {_listed(others)} (corrected p at most {worst:.2g})"
-    tied = f"; {_listed(leaders[1:])} would do as well, not told apart from it" if leaders[1:] else ""
+    apart = f"told apart from {listed(others)} (corrected p at most {worst:.2g})"
+    tied = f"; {listed(leaders[1:])} would do as well, not told apart from it" if leaders[1:] else ""
     return f"for {purpose} choose {leaders[0]} because {least} and {apart}{tied}{mind}."
 
 
@@ -187,11 +188,11 @@ def _overall(leading, names):
     most = max(score.values())
     best = [name for name in names if score[name] == most]
     if len(best) == len(names):
-        return f"all in all no model before the others: {_listed(best)} lead in {most} of {len(leading)} each."
-    led = _listed([CRITERIA[criterion].called for criterion, leaders in leading.items() if best[0] in leaders])
+        return f"all in all no model before the others: {listed(best)} lead in {most} of {len(leading)} each."
+    led = listed([CRITERIA[criterion].called for criterion, leaders in leading.items() if best[0] in leaders])
     if len(best) == 1:
         return f"all in all {best[0]}, because it is first, or not told apart from the first, in {led}."
-    return f"all in all {_listed(best)} alike: each is first, or not told apart from it, in {most} of {len(leading)}."
+    return f"all in all {listed(best)} alike: each is first, or not told apart from it, in {most} of {len(leading)}."
 
 
 def _of_copying(judgement, name):
@@ -217,8 +218,18 @@ def _beside_rivals(judgement):
     return lines
 
 
+def _less_noisy_than_real(judgement):
+    names = [
+        name for name in judgement.models if "real" in judgement.entries and _better(judgement, "noise", name, "real")
+    ]
+    if not names:
+        return []
+    are = "is" if len(names) == 1 else "are"
+    return [f"{listed(names)} {are} less noisy than held-out real pieces: low noise makes no likeness to them."]
+
+
 def _beside_markov(model, better, worse):
-    parts = [f"{word} in {_listed(found)}" for word, found in (("better", better), ("worse", worse)) if found]
+    parts = [f"{word} in {listed(found)}" for word, found in (("better", better), ("worse", worse)) if found]
     return f"{model} beside a Markov chain: {', '.join(parts) or 'not told apart from it'}."
 
 
@@ -247,7 +258,8 @@ def _limits(judgement, bars, minutes):
     return lines
 
 
-def _listed(names):
+def listed(names):
+    """Names with an "and" before the last."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 

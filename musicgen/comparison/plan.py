@@ -20,6 +20,8 @@ RIVALS = {
 }
 #: Shares of the pieces to learn from, to stop the training by, and to stand beside the models.
 PARTS = (0.7, 0.1, 0.2)
+#: Pieces to stop the training by, at most: judging many would take more than the time that all have.
+STOPPED_BY = 200
 #: A composer has learnt when it first comes so near to its best score, as a share of that.
 NEAR = 0.05
 #: Settings that all runs into one folder must have in common.

@@ -19,7 +19,7 @@ from ..workers import usable_processors
 from .advice import Advice, advise, names_of
 from .contestants import is_short
 from .judging import CRITERIA, LEVEL, Judgement, judge, plain_interval
-from .plan import KEPT, PARTS, Plan, claim
+from .plan import KEPT, PARTS, STOPPED_BY, Plan, claim
 from .running import read_units, run_units
 from .significance import EXCHANGES
 from .tables import format_judgement
@@ -151,7 +151,8 @@ def compare(
     """
     plan = Plan(minutes, pieces, bars, tuple(seeds), tuple(models), preset)
     sequences, refused, provenance, source = _pieces_of(data, out)
-    parts = split(sequences, PARTS, seed=0)
+    training, check, held_out = split(sequences, PARTS, seed=0)
+    parts = training, check[:: max(1, -(-len(check) // STOPPED_BY))], held_out
     facts = plan.to_dict() | {"data": _digest_of_data(sequences)}
     facts |= {"comparison": _digest(json.dumps({name: facts[name] for name in KEPT}))}
     with locked(out):

@@ -89,8 +89,10 @@ def curves(label, lines, *, unit="epochs"):
     texts = ((high, 14), (low, 6 + height))
     parts += [f'<text x="{_EDGE - 5}" y="{y:.0f}" text-anchor="end">{value:.3g}</text>' for value, y in texts]
     foot = _CURVE_HEIGHT - 8
-    parts.append(f'<text x="{_EDGE}" y="{foot}">1</text>')
-    parts.append(f'<text x="{_CURVE_WIDTH - 8}" y="{foot}" text-anchor="end">{longest} {unit}</text>')
+    if longest > 1:
+        parts.append(f'<text x="{_EDGE}" y="{foot}">1</text>')
+    said = f"{longest} {unit if longest > 1 else unit.removesuffix('s')}"
+    parts.append(f'<text x="{_CURVE_WIDTH - 8}" y="{foot}" text-anchor="end">{said}</text>')
     return _svg(_CURVE_WIDTH, _CURVE_HEIGHT, label, parts)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import write_text
 from ..midi import read_midi
+from ..comparison.advice import listed
 from .listening import listening_test
 from .sections import advice, curves_of, data_report, distributions, figures_table, samples, settings, similarities
 
@@ -85,7 +86,7 @@ def _page(content, parts):
         f'<section aria-labelledby="{_anchor(head)}"><h2 id="{_anchor(head)}">{head}</h2>{body}</section>'
         for head, body in parts.items()
     )
-    title = f"{', '.join(content['models'])} compared on {content['source']}"
+    title = f"{listed(content['models'])} compared on {content['source']}"
     return f"""<!doctype html>
 <html lang="en">
 <head>

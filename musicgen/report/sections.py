@@ -4,6 +4,7 @@ import json
 import re
 from html import escape
 
+from ..comparison.advice import listed
 from ..comparison.plan import NEAR
 from ..comparison.tables import COLUMNS
 from ..metrics import QUALITY
@@ -19,9 +20,9 @@ def advice(content):
     """Summary first, then what to choose, the rankings, cautions and limits."""
     split = ", ".join(f"{count} {name}" for name, count in content["split"].items())
     seeds = content["seeds"]
-    under = f"each of the seeds {_listed(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    under = f"each of the seeds {listed(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
     summary = (
-        f"{_listed(content['models'])} learnt for {content['minutes']:g} minutes each under {under}, preset "
+        f"{listed(content['models'])} learnt for {content['minutes']:g} minutes each under {under}, preset "
         f"{content['preset']}, from one split of {content['source']} into pieces: {split}. "
         f"Each wrote {content['pieces']} pieces of {content['bars']} bars per seed."
     )
@@ -244,8 +245,3 @@ def _told(sentence, content):
     if not re.match(rf"(?:{names})\b", sentence):
         sentence = sentence[0].upper() + sentence[1:]
     return re.sub(rf"\b(?:{names})\b", lambda found: f"<strong>{found[0]}</strong>", escape(sentence))
-
-
-def _listed(names):
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
