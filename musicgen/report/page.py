@@ -5,10 +5,10 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+from ..comparison.advice import listed
 from ..errors import InputError
 from ..files import write_text
 from ..midi import read_midi
-from ..comparison.advice import listed
 from .listening import listening_test
 from .sections import advice, curves_of, data_report, distributions, figures_table, samples, settings, similarities
 
