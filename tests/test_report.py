@@ -14,7 +14,7 @@ from musicgen.baselines import with_random_notes
 from musicgen.comparison.contestants import first_bars
 from musicgen.report.drawings import curves, strips
 from musicgen.report.listening import chosen_files
-from tests.test_comparison import HONEST, TRAINING
+from tests.tunes import HONEST, TRAINING
 
 TITLE = "<b>Ännchen & Co</b>"
 
@@ -29,7 +29,8 @@ def folder(tmp_path_factory):
             chosen = [with_random_notes(piece, 0.3, seed=seed) for piece in chosen]
         (folder / "composer").mkdir()
         history = {"loss": [3.0, 2.0], "val_loss": [3.1, 2.5]}
-        (folder / "composer" / "config.json").write_text(json.dumps({"provenance": {"history": history}}))
+        told = {"provenance": {"history": history}, "hyperparameters": {"units": 48}}
+        (folder / "composer" / "config.json").write_text(json.dumps(told))
         return chosen, {"seconds": 3.0, "seconds_to_learn": 2.0, "epochs": 2, "warning": ""}
 
     out = tmp_path_factory.mktemp("compared") / "out"
@@ -140,6 +141,7 @@ def test_curves_and_settings_are_told(text, content):
     assert "lstm, seed 1</th><td>0.05</td><td>0.03</td><td>–</td><td>–</td><td>2</td>" in text
     assert content["versions"]["musicgen"] in text
     assert "permutation within seeds" in text
+    assert "<dt>lstm</dt><dd>units 48</dd>" in text
 
 
 def test_drawings_stand_what_is_not_defined():

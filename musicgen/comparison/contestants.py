@@ -139,18 +139,15 @@ def _train(name, parts, plan, seed, folder, progress):
     composer = composer_class(name)(preset=plan.preset, seed=seed)
     state, begin = folder / "training", time.monotonic()
     patience = {} if name == "gan" else {"patience": None}  # the time is the same for all
+    settings = {"epochs": EPOCHS, "minutes": plan.minutes, "checkpoint": state, "resume": True, **patience}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # told in the facts
-        composer.fit(
-            parts[0],
-            validation=parts[1],
-            epochs=EPOCHS,
-            minutes=plan.minutes,
-            checkpoint=state,
-            resume=True,
-            progress=progress,
-            **patience,
-        )
+        try:
+            composer.fit(parts[0], validation=parts[1], progress=progress, **settings)
+        except InputError as error:
+            raise InputError(
+                f"{name} cannot learn from these pieces: {error}", remedy="leave it out of models"
+            ) from error
     composer.save(folder / "composer")
     facts = _facts(composer, epoch_times(state), time.monotonic() - begin)
     write_text(folder / "training.json", json.dumps(facts, indent=2) + "\n")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..metrics import COHERENCE, NOISE, QUALITY, Interval, Reference, evaluate
-from ..metrics.distances import shared_area, shares
+from ..metrics.distances import shares
 from ..metrics.features import DISTRIBUTIONS
 from ..metrics.sets import MeasuredSet
 from .plan import RIVALS
@@ -201,25 +201,34 @@ class Likeness:
     """
 
     def __init__(self, reference):
-        known = [reference.measured.histograms[name].sum(axis=0) for name in DISTRIBUTIONS]
-        self._known = [shares(counts) for counts in known]
-        self._ends = np.cumsum([len(counts) for counts in known])[:-1]
+        counts = [reference.measured.histograms[name].sum(axis=0) for name in DISTRIBUTIONS]
+        self._known = np.concatenate([shares(each) for each in counts])
+        self._of = np.repeat(np.arange(len(counts)), [len(each) for each in counts])  # distribution of each bin
 
     def rows(self, pieces):
         """Counts of every distribution of each piece, side by side: float64, (n, bins)."""
+        if not pieces:
+            return np.empty((0, len(self._known)))
         measured = MeasuredSet(pieces)
         return np.concatenate([measured.histograms[name] for name in DISTRIBUTIONS], axis=1).astype(np.float64)
 
     def __call__(self, rows, weights):
         """The figure under rows of weights: float64, (k,); distributions that are not defined are left out."""
-        pooled = np.split(weights @ rows, self._ends, axis=1)
-        areas = np.array(
-            [shared_area(shares(counts), known) for counts, known in zip(pooled, self._known, strict=True)]
-        )
+        used = rows.any(axis=0)  # bins that are always empty share nothing
+        ends = np.searchsorted(self._of[used], np.arange(1, len(DISTRIBUTIONS)))
+        pooled, known = np.split(weights @ rows[:, used], ends, axis=1), np.split(self._known[used], ends)
+        areas = [_area(*sides) for sides in zip(pooled, known, strict=True)]
         defined = np.isfinite(areas)
         count = defined.sum(axis=0)
         total = np.where(defined, areas, 0.0).sum(axis=0)
         return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def _area(counts, known):
+    """Area that rows of counts (k, bins) share with known shares (bins,): float64, (k,); NaN where nothing counts."""
+    total = counts.sum(axis=1)
+    shared = np.minimum(counts, total[:, None] * known).sum(axis=1)
+    return np.divide(shared, total, out=np.full(len(total), np.nan), where=total > 0)
 
 
 def _by_seed(name, pieces):

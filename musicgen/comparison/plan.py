@@ -73,8 +73,12 @@ class Plan:
 
     @property
     def units(self):
-        """What is made, each on its own: (contestant, seed), rivals first as they take seconds."""
-        return [(name, seed) for name in (*RIVALS, *self.models) for seed in self.seeds]
+        """What is made, each on its own: (contestant, seed), rivals first as they take seconds.
+
+        Then all models under one seed after the other: that one cannot learn from the data shows early.
+        """
+        groups = (RIVALS, self.models)
+        return [(name, seed) for names in groups for seed in self.seeds for name in names]
 
     def to_dict(self):
         """The settings as JSON holds them."""

@@ -136,4 +136,4 @@ def _defined(groups):
 
 def _finite(values):
     values = np.asarray(values, np.float64)
-    return values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
+    return values[np.isfinite(values).all(axis=tuple(range(1, values.ndim)))]

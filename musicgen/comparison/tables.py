@@ -61,6 +61,8 @@ def known_columns(figures):
 
 
 def _cell(found, digits):
+    if not np.isfinite(found.low):
+        return number(found.value, digits)
     return f"{number(found.value, digits)} ({number(found.low, digits)} to {number(found.high, digits)})"
 
 

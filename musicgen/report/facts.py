@@ -1,5 +1,6 @@
 """Facts as HTML: terms with what they are, tables where several have the same terms, all texts escaped."""
 
+import re
 from html import escape
 
 _MOST = 20  # lines of a list
@@ -18,7 +19,7 @@ def facts_html(facts):
         return f"<ul>{''.join(f'<li>{facts_html(each)}</li>' for each in facts[:_MOST])}{more}</ul>"
     if isinstance(facts, list):
         return escape(", ".join(map(str, facts))) or "none"
-    return escape("not known" if facts is None else str(facts)) or "–"
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape("not known" if facts is None else str(facts))) or "–"
 
 
 def table(caption, heads, rows):
@@ -39,9 +40,12 @@ def table(caption, heads, rows):
         for name, cells in rows
     )
     name = escape(caption, quote=True)
-    said, told = (f' aria-label="{name}"', f"<caption>{name}</caption>") if caption else (' aria-label="Table"', "")
+    seen = (
+        f'<p class="small" aria-hidden="true">{name}</p>' if caption else ""
+    )  # a caption would scroll with the table
+    told = f'<caption class="hidden">{name}</caption>' if caption else ""
     return (
-        f'<div class="wide" role="region" tabindex="0"{said}><table>{told}'
+        f'{seen}<div class="wide" role="region" tabindex="0" aria-label="{name or "Table"}"><table>{told}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

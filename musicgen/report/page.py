@@ -43,7 +43,8 @@ def write_report(folder):
             pieces[file] = read_midi(folder / "units" / file)
         return pieces[file]
 
-    stories = {name: _story(folder, name) for name in content["files"]}
+    configs = {name: _config(folder, name) for name in content["files"]}
+    stories = {name: config.get("provenance", {}) for name, config in configs.items()}
     parts = {
         "Recommendation": advice(content),
         "Table": figures_table(content),
@@ -53,7 +54,7 @@ def write_report(folder):
         "Training": curves_of(content, stories),
         "Self-similarity": similarities(content, read),
         "Data": data_report(content),
-        "Settings and versions": settings(content),
+        "Settings and versions": settings(content, configs),
     }
     return write_text(folder / _NAME, _page(content, parts))
 
@@ -72,12 +73,12 @@ def _content(folder):
     return content
 
 
-def _story(folder, unit):
-    """How the training of a unit's composer went; nothing of rivals."""
+def _config(folder, unit):
+    """Hyperparameters and provenance of a unit's composer; nothing of rivals."""
     path = folder / "units" / unit / "composer" / "config.json"
     if not path.exists():
         return {}
-    return json.loads(path.read_text(encoding="utf-8"))["provenance"]
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _page(content, parts):

@@ -149,8 +149,8 @@ def data_report(content):
     return facts_html(content["data_report"])
 
 
-def settings(content):
-    """Every setting and version."""
+def settings(content, configs):
+    """Every setting and version; `configs` holds those of each unit's composer."""
     names = (
         "models",
         "seeds",
@@ -167,7 +167,11 @@ def settings(content):
     )
     found = {name: content[name] for name in names} | {"tests": content["tests"]["method"]}
     backends = {json.dumps(each.get("versions")) for group in content["trainings"].values() for each in group}
-    return facts_html(found | {"trained with": [json.loads(each) for each in sorted(backends)]})
+    found["trained with"] = [json.loads(each) for each in sorted(backends)]
+    seed = content["seeds"][0]
+    return facts_html(
+        found | {name: configs[f"{name}-{seed}"].get("hyperparameters", {}) for name in content["models"]}
+    )
 
 
 def _shown(content):
