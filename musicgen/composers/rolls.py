@@ -13,7 +13,8 @@ import numpy as np
 from keras import ops
 
 BEAT = 12  # steps that are written together, or a divisor of it
-LEVELS = (1, 2, 4, 12)  # parts of a beat that have scores of their own; a step's are the sum of those it lies in
+LEVELS = (1, 2, 4, 12)  # parts of a beat that have scores of their own; a step's are the sum of those it lies in,
+# finer ones divided by their number, so that long notes are broken up only as the data ask for it
 FEATURES = 16  # numbers that stand for a step of a line on the way in and out
 NEURONS = ("straight-through", "stochastic", "threshold")
 
@@ -116,12 +117,13 @@ class Generator(RollNetwork):
         self.heard, self.heard_bars = self._dense(self.units, "heard", 4), self._dense(self.units, "heard_bars", 5)
         self.widen = self._dense(self.bar_beats * self.units, "widen", 2)
         self.last = keras.layers.LayerNormalization(name="last")
-        self.scores = [  # finer parts say little at first: long notes are broken up only as the data ask for it
-            self._dense(self.lines * level * FEATURES, f"scores_{level}", 100 + level, scale=level**-3.0)
-            for level in self.levels
+        self.scores = [
+            self._dense(self.lines * level * FEATURES, f"scores_{level}", 100 + level) for level in self.levels
         ]
         self.pitches = self._dense(self.keys + 1, "pitches", 6)
-        rarely = keras.initializers.Constant(-2.0)
+        on_grid = [np.arange(self.beat) % (self.beat // level) == 0 for level in self.levels]
+        fineness = np.array(self.levels)[np.argmax(on_grid, axis=0)]  # of the coarsest level that holds a step
+        rarely = keras.initializers.Constant(np.tile(-2.0 - fineness / 4, self.lines))
         self.onsets = self._dense(self.lines * self.beat, "onsets", 3, scale=0.1, bias_initializer=rarely)
         nothing = np.zeros((1, self.steps, self.lines, self.keys + 2), np.float32)
         self(np.zeros((1, noise), np.float32), np.zeros((1, self.genres), np.float32), nothing, self.no_mask(1))
@@ -155,7 +157,7 @@ class Generator(RollNetwork):
         told = 0.0
         for level, layer in zip(self.levels, self.scores, strict=True):
             part = ops.reshape(layer(signal), (batch, self.beats * level, self.lines, FEATURES))
-            told = told + ops.repeat(part, self.beat // level, axis=1)
+            told = told + ops.repeat(part, self.beat // level, axis=1) / level
         pitches = self.pitches(ops.reshape(told, (-1, FEATURES)))
         pitches = ops.reshape(pitches, (batch, self.steps, self.lines, self.keys + 1))
         onsets = ops.reshape(self.onsets(signal), (batch, self.beats, self.lines, self.beat))
