@@ -24,7 +24,7 @@ import numpy as np
 from common import Results, make_parser
 
 from musicgen.codecs import FramesCodec
-from musicgen.composers.echoes import echoes_of
+from musicgen.composers.echoes import echoes_of, with_echoes
 from musicgen.composers.likelihood import Scorer
 from musicgen.composers.network import RecurrentNetwork
 from musicgen.composers.training import WeightAverage
@@ -136,17 +136,14 @@ class PackedStreams(keras.utils.PyDataset):
             order = self.random.permutation(len(self.streams))
             self.rest = np.concatenate([self.rest, *(self._moved(number) for number in order)])
         rows, self.rest = self.rest[: size + 1], self.rest[size:]
-        tokens, echoes = rows[:-1, 0].reshape(BATCH, CONTEXT), rows[:-1, 1:].reshape(BATCH, CONTEXT, 2)
         targets = rows[1:, 0].reshape(BATCH, CONTEXT)
         counted = (targets != START).astype(np.float32)
-        return (tokens, echoes), np.where(targets == START, END, targets), counted
+        return rows[:-1].reshape(BATCH, CONTEXT, 3), np.where(targets == START, END, targets), counted
 
     def _moved(self, number):
         """A piece in a random key with its echoes: tokens, tokens of the echoes, their levels."""
         tokens = transposed(self.streams[number], int(self.random.choice(KEYS)))[0]
-        back, level = self.echoes[number].T
-        echo = np.where(level > 0, tokens[np.arange(len(tokens)) + 1 - np.maximum(back, 1)], 0)
-        return np.stack([tokens, echo, level], axis=1).astype(np.int32)
+        return with_echoes(tokens, self.echoes[number])
 
 
 class Schedule(keras.callbacks.Callback):

@@ -83,14 +83,15 @@ def test_a_network_with_an_echo_step_by_step_and_as_a_whole():
     whole = to_numpy(network(tokens))
     np.testing.assert_allclose(steps(network, tokens), whole, atol=1e-4)
     told = EchoMemory(table.start, 30).over(tokens)
-    np.testing.assert_allclose(to_numpy(network((tokens, told))), whole, atol=1e-5)
+    told = np.concatenate([tokens[..., None], told], axis=-1)
+    np.testing.assert_allclose(to_numpy(network(told)), whole, atol=1e-5)
     by_name = plain.named_variables()
     for name, variable in network.named_variables().items():
         if name in by_name:
             by_name[name].assign(variable.value)
     network.named_variables()["trust.kernel"].assign(np.zeros((16, 5)))
     network.named_variables()["trust.bias"].assign(np.arange(1.0, 6.0))
-    token, level = np.moveaxis(to_numpy(told), -1, 0)
+    _, token, level = np.moveaxis(told, -1, 0)
     more = to_numpy(network(tokens)) - to_numpy(plain(tokens))
     np.testing.assert_allclose(np.take_along_axis(more, token[..., None], 2)[..., 0], level, atol=1e-4)
 

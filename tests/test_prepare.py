@@ -14,7 +14,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musicgen import CheckpointError, EventsCodec, InputError, MelodyCodec, NoteSequence, Track, files, monophonic
+from musicgen import (
+    CheckpointError,
+    EventsCodec,
+    InputError,
+    MelodyCodec,
+    NoteSequence,
+    Track,
+    concatenate,
+    files,
+    monophonic,
+)
 from musicgen.cli import main
 from musicgen.codecs import CODECS, codec_class
 from musicgen.datasets import PreparedPieces, is_prepared, load_folder, prepare, shards
@@ -346,6 +356,24 @@ def test_windows_come_in_blocks_and_none_is_left_out(monkeypatch, augment):
     if augment:
         data.begin(1)
         assert any(not np.array_equal(data[index][0], epochs[0][index][0]) for index in range(len(data)))
+
+
+def test_windows_with_echoes_from_farther_back_than_they_reach():
+    from musicgen.composers.windows import TokenWindows
+
+    piece = tune(0, notes=40)
+    twice = concatenate([piece, piece])
+    codec = EventsCodec.for_data([twice])
+    settings = {"context": 64, "batch_size": 4, "seed": 0, "augment": False}
+    plain, data = (TokenWindows(codec, [codec.encode(twice)], **settings, echo=echo) for echo in (0, 1024))
+    right = counted = 0
+    for index in range(len(data)):
+        told, targets, weights = data[index]
+        np.testing.assert_array_equal(told[..., 0], plain[index][0])
+        heard = (told[..., 2] > 2) & (weights > 0)  # 16 tokens in a row
+        right, counted = right + (told[..., 1] == targets)[heard].sum(), counted + heard.sum()
+    assert counted > 0.4 * sum(plain[index][2].sum() for index in range(len(plain)))
+    assert right > 0.95 * counted
 
 
 # ---- slow: kills and memory

@@ -86,3 +86,22 @@ def echoes_of(stream, span):
         level = int(np.searchsorted(LEVELS, alike[back], side="right"))
         found[time] = (back + 1, level) if level else (0, 0)
     return found
+
+
+def with_echoes(tokens, echoes):
+    """Tokens of a stream, each with its echo.
+
+    Parameters
+    ----------
+    tokens : int array, shape (time,)
+    echoes : int array, shape (time, 2)
+        From `echoes_of`, of the stream in any key.
+
+    Returns
+    -------
+    numpy.ndarray of int32, shape (time, 3)
+        Token, token of its echo (0 for none), level.
+    """
+    back, level = echoes.T
+    echo = np.where(level > 0, tokens[np.arange(len(tokens)) + 1 - np.maximum(back, 1)], 0)
+    return np.stack([tokens, echo, level], axis=1).astype(np.int32)

@@ -35,6 +35,9 @@ class LSTMComposer(NetworkComposer):
         Share of activations dropped between layers while training.
     filters : int, optional
         Patterns of intervals that the network knows, see `RecurrentNetwork`.
+    echo : int, optional
+        Tokens that it looks back for what followed when the passage of just now sounded before, see `EchoMemory`; 0
+        leaves that out.
     seed : int
         Of initial weights, dropout, transposition and order of the training data.
 
@@ -58,10 +61,10 @@ class LSTMComposer(NetworkComposer):
         **dict.fromkeys(CONTROLS),
     }
     presets = {
-        "tiny": {"embedding": 32, "units": 64, "layers": 1, "dropout": 0.0, "filters": 16},
-        "small": {"embedding": 192, "units": 256, "layers": 1, "dropout": 0.5, "filters": 32},
-        "base": {"embedding": 128, "units": 512, "layers": 2, "dropout": 0.3, "filters": 48},
-        "large": {"embedding": 256, "units": 1024, "layers": 3, "dropout": 0.4, "filters": 64},
+        "tiny": {"embedding": 32, "units": 64, "layers": 1, "dropout": 0.0, "filters": 16, "echo": 1024},
+        "small": {"embedding": 192, "units": 256, "layers": 1, "dropout": 0.5, "filters": 32, "echo": 1024},
+        "base": {"embedding": 128, "units": 512, "layers": 2, "dropout": 0.3, "filters": 48, "echo": 1024},
+        "large": {"embedding": 256, "units": 1024, "layers": 3, "dropout": 0.4, "filters": 64, "echo": 1024},
     }
 
     def __init__(
@@ -74,20 +77,25 @@ class LSTMComposer(NetworkComposer):
         layers=None,
         dropout=None,
         filters=None,
+        echo=None,
         seed=0,
     ):
         if preset not in self.presets:
             raise InputError(f"preset {preset!r} is unknown", remedy=f"one of {', '.join(self.presets)}")
-        given = {"embedding": embedding, "units": units, "layers": layers, "dropout": dropout, "filters": filters}
+        given = {"embedding": embedding, "units": units, "layers": layers, "dropout": dropout}
+        given |= {"filters": filters, "echo": echo}
         sizes = {**self.presets[preset], **{name: value for name, value in given.items() if value is not None}}
         if min(sizes["embedding"], sizes["units"], sizes["layers"]) < 1 or not 0 <= sizes["dropout"] < 1:
             raise InputError(f"sizes must be at least 1 and dropout in [0, 1), not {sizes}")
         self.preset, self.codec, self.seed = preset, codec, whole_number("seed", seed, 0)
-        self.embedding, self.units, self.layers, self.dropout, self.filters = sizes.values()
+        self.embedding, self.units, self.layers, self.dropout = (
+            sizes[n] for n in ("embedding", "units", "layers", "dropout")
+        )
+        self.filters, self.echo = sizes["filters"], whole_number("echo", sizes["echo"], 0)
 
     def get_config(self):
         """Constructor arguments but the codec."""
-        names = ("preset", "embedding", "units", "layers", "dropout", "filters", "seed")
+        names = ("preset", "embedding", "units", "layers", "dropout", "filters", "echo", "seed")
         return {name: getattr(self, name) for name in names}
 
     # ---- training
@@ -195,6 +203,7 @@ class LSTMComposer(NetworkComposer):
             "context": context,
             "batch_size": schedule.batch_size(batch_size, suited),
             "seed": self.seed,
+            "echo": self.echo,
         }
         data = TokenWindows(self.codec, streams, **windows)
         check = held_out_streams and TokenWindows(self.codec, held_out_streams, augment=False, **windows)
@@ -281,7 +290,7 @@ class LSTMComposer(NetworkComposer):
     # ---- the network
 
     def _make_network(self):
-        sizes = {name: getattr(self, name) for name in ("embedding", "units", "layers", "dropout", "filters")}
+        sizes = {name: getattr(self, name) for name in ("embedding", "units", "layers", "dropout", "filters", "echo")}
         sizes |= {"input_dropout": self.dropout, "seed": self.seed}
         self.network = RecurrentNetwork(self.codec.pitch_table(), **sizes)
         self._sampler = Sampler(self.network.step, self.codec)

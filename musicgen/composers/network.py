@@ -176,12 +176,12 @@ class RecurrentNetwork(keras.Model):
 
         Parameters
         ----------
-        inputs : int32, shape (batch, time), or a pair
-            Tokens; or tokens and their echoes, (batch, time, 2) as `EchoMemory.echo` tells them, where these come
-            from farther back than the first of the tokens.
+        inputs : int32, shape (batch, time) or (batch, time, 3)
+            Tokens; or tokens and their echoes, as `with_echoes` tells them, where these come from farther back than
+            the first of the tokens.
         training : bool
         """
-        tokens, echoes = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        tokens, echoes = (inputs[..., 0], inputs[..., 1:]) if len(inputs.shape) == 3 else (inputs, None)
         rows = self.memory.over(tokens)
         keep = ops.cast(tokens != self.memory.start, "float32")  # a piece begins with nothing remembered
         signal = _given(self.embedding(tokens), rows, self.heard)

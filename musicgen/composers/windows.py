@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from ..codecs.grammar import OPTIONAL_CONTROLS, TYPE
+from .echoes import echoes_of, with_echoes
 
 TRANSPOSITIONS = np.arange(-6, 6)  # semitones; every key once
 BLOCK = 8192  # windows that are in memory and shuffled together; pieces come in a random order too
@@ -28,14 +29,18 @@ class TokenWindows:
     seed : int
     augment : bool
         False for validation: no transposition, fixed cuts, all controls.
+    echo : int
+        Tokens to look back for echoes in the whole piece, with which the tokens are then given (`with_echoes`); 0 for
+        none.
     """
 
-    def __init__(self, codec, streams, *, context, batch_size, seed, augment=True):
+    def __init__(self, codec, streams, *, context, batch_size, seed, augment=True, echo=0):
         self.codec, self.streams, self.context = codec, streams, context
-        self.batch_size, self.augment = batch_size, augment
+        self.batch_size, self.augment, self.echo = batch_size, augment, 0
         self._seed, self._epoch = seed, 0
         self._restart()
         self._batches = -(-sum(len(block) for block in self._blocks(once=True)) // batch_size)
+        self.echo = echo  # from here on: windows are counted without
         self._restart()
 
     def __len__(self):
@@ -85,12 +90,13 @@ class TokenWindows:
     def __getitem__(self, index):
         rows = range(index * self.batch_size, (index + 1) * self.batch_size)
         windows = [window for window in map(self._window, rows) if window is not None]
-        tokens = np.zeros((self.batch_size, self.context + 1), np.int32)
+        told = np.zeros((self.batch_size, self.context + 1, 3), np.int32)
         weights = np.zeros((self.batch_size, self.context), np.float32)
         for row, (window, scored_from) in enumerate(windows):
-            tokens[row, : len(window)] = window
+            told[row, : len(window)] = window
             weights[row, scored_from - 1 : len(window) - 1] = 1.0
-        return tokens[:, :-1], tokens[:, 1:], weights
+        tokens = told[..., 0]
+        return told[:, :-1] if self.echo else tokens[:, :-1], tokens[:, 1:], weights
 
     def _varied(self, stream):
         stream = np.asarray(stream, np.int32)
@@ -103,19 +109,21 @@ class TokenWindows:
         return stream[~np.isin(types, dropped)]
 
     def _cut(self, stream):
-        """Windows of at most context + 1 tokens and the index of the first token in them that counts."""
+        """Windows of at most context + 1 tokens with echoes, and the index of the first token in them that counts."""
         types = self.codec.grammar.types[stream]
         bars = np.flatnonzero(types == TYPE["Bar"])
         meters = np.flatnonzero(types == TYPE["Meter"])
-        header = stream[: bars[0]].copy()
-        room = self.context + 1 - len(header)
+        room = self.context + 1 - int(bars[0])
         start = int(self._random.choice(bars[: max(1, int(np.searchsorted(bars, bars[0] + room)))]))
         cuts = [bars[0], start] if self.augment and start > bars[0] else [bars[0]]
         while cuts[-1] < len(stream):
             within = bars[(bars > cuts[-1]) & (bars <= cuts[-1] + room)]
             last = cuts[-1] + room >= len(stream)
             cuts.append(len(stream) if last else int(within[-1]) if len(within) else cuts[-1] + room)
+        echoes = echoes_of(stream, self.echo) if self.echo else np.zeros((len(stream), 2), np.int32)
+        stream = with_echoes(stream, echoes)
+        header = stream[: bars[0]] * [1, 0, 0]  # controls have none
         for begin, end in itertools.pairwise(cuts):
-            header[-1] = stream[meters[meters < max(begin, bars[0])][-1]]
+            header[-1] = [stream[meters[meters < max(begin, bars[0])][-1], 0], *stream[begin - 1, 1:]]
             first = 1 if begin == bars[0] else len(header)
             yield np.concatenate([header, stream[begin : min(end, begin + room)]]), first
