@@ -56,6 +56,12 @@ def test_grid_pieces_through_files(tmp_path_factory, piece, suffix):
     assert_same(read_score(path, split_voices=False), piece)
 
 
+def test_a_silent_pickup_of_a_whole_rest_stays_short(tmp_path):
+    timing = Timing([0.0, 1.0], quarters_per_beat=1.5, meters=[Meter(8 / 3, 12, 8)])
+    piece = NoteSequence([(40 / 3, 15, 66, 1, 0)], [Track("Voice 1")], timing=timing, duration=15)
+    assert_same(read_score(write_score(piece, tmp_path / "a.musicxml"), split_voices=False), piece)
+
+
 def with_even_chords(piece):
     """The piece with one velocity for all that starts together: MusicXML by music21 has one for a chord."""
     notes = np.array(piece.notes)

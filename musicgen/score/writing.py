@@ -265,7 +265,8 @@ def _part(track, chords, layout, spelling, with_tempo):
                 if begin <= place < end:
                     mark = tempo.MetronomeMark(number=int(bpm) if bpm.is_integer() else bpm, referent=float(size))
                     measure.insert(place - begin, mark)
-        _fill(measure, voices, begin, end, spelling)
+        short = end - begin < Fraction(4 * signature[0], signature[1])
+        _fill(measure, voices, begin, end, spelling, short)
         part.append(measure)
     return part
 
@@ -302,19 +303,19 @@ def _voices(chords):
     return voices
 
 
-def _fill(measure, voices, begin, end, spelling):
+def _fill(measure, voices, begin, end, spelling, short):
     from music21 import stream
 
     inside = [[chord for chord in voice if chord.start < end and chord.end > begin] for voice in voices]
     heard = [index for index, chords in enumerate(inside) if chords] or [0]
     for index in heard:
         target = measure if heard == [0] else stream.Voice(id=str(index + 1))
-        _fill_voice(target, inside[index], begin, end, spelling)
+        _fill_voice(target, inside[index], begin, end, spelling, short)
         if target is not measure:
             measure.insert(0, target)
 
 
-def _fill_voice(target, chords, begin, end, spelling):
+def _fill_voice(target, chords, begin, end, spelling, short):
     from music21 import note
 
     now = begin
@@ -326,7 +327,10 @@ def _fill_voice(target, chords, begin, end, spelling):
             tied = chord.start < start, start + length < chord.end
             target.insert(start - begin, spelling.sound(chord.notes, length, tied))
         now = last
-    for start, length in _written(now, end, begin):
+    rest = list(_written(now, end, begin))
+    if short and len(rest) == 1 and rest[0][1] in (4, 8):  # music21 reads a whole rest alone as one of a full bar
+        rest = [(now, rest[0][1] / 2), (now + rest[0][1] / 2, rest[0][1] / 2)]
+    for start, length in rest:
         target.insert(start - begin, note.Rest(quarterLength=length))
 
 
