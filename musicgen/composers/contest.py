@@ -112,14 +112,19 @@ class Contest(keras.Model):
         genres = batch[2]
         real, made = self._rolls(*batch)
         made = ops.stop_gradient(made)
-        scores = [self.critic(roll, genres) for roll in (real, made)]
+        scores = [sum(self.critic(roll, genres)) for roll in (real, made)]
         contest = ops.mean(ops.softplus(scores[1] - scores[0]))
         told = {"loss": contest, "lead": ops.mean(scores[0]) - ops.mean(scores[1])}
         if not strict:
             return contest, told
-        slopes = [gradient_of(lambda roll: self.critic(roll, genres), roll) for roll in (real, made)]
+        slopes = [gradient_of(lambda roll: self._steepness(roll, genres), roll) for roll in (real, made)]
         squares = sum(ops.mean(ops.sum(ops.square(slope), axis=(1, 2, 3))) for slope in slopes)
         return contest + 0.5 * LAZY * self.penalty * squares, told
+
+    def _steepness(self, roll, genres):
+        """What is penalised where it is steep: the slopes of beats, which hardly overlap, as their mean."""
+        whole, nearby = self.critic(roll, genres)
+        return whole[:, 0] + ops.sum(nearby, axis=1) / self.critic.beats**0.5
 
     def _critic_loss_with_penalty(self, *batch):
         return self._critic_loss(*batch, strict=True)
@@ -127,7 +132,7 @@ class Contest(keras.Model):
     def _generator_loss(self, *batch):
         genres = batch[2]
         real, made = self._rolls(*batch)
-        return ops.mean(ops.softplus(self.critic(real, genres) - self.critic(made, genres))), {}
+        return ops.mean(ops.softplus(sum(self.critic(real, genres)) - sum(self.critic(made, genres)))), {}
 
 
 def pitch_classes(lowest, keys):

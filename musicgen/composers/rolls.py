@@ -165,7 +165,10 @@ class Generator(RollNetwork):
 
 
 class Critic(RollNetwork):
-    """Fragments to scores of how real they are.
+    """Fragments to scores of how real they are, as wholes and around every beat.
+
+    A critic of surroundings has many more examples than one of wholes, and learns fewer of them by heart (Isola et
+    al., "Image-to-image translation with conditional adversarial networks", CVPR 2017).
 
     Beside each fragment it sees how much the fragments of the batch differ, beat by beat (Karras et al. 2018), so
     that a generator that always writes the same is found out, and which pitch classes sound together.
@@ -183,12 +186,13 @@ class Critic(RollNetwork):
         self.classes = classes
         self.first, self.narrow = self._dense(self.units, "first", 1), self._dense(self.units, "narrow", 2)
         self.last, self.score = self._dense(self.units, "last", 3), self._dense(1, "score", 4)
+        self.local = self._dense(1, "local", 6)
         self.genre = self._dense(self.units, "genre", 5) if self.genres else None
         roll = np.zeros((1, self.steps, self.lines, self.keys + 2), np.float32)
         self(roll, np.zeros((1, self.genres), np.float32))
 
     def call(self, roll, genres):
-        """Scores (batch,) of rolls (batch, steps, lines, keys + 2)."""
+        """Scores of rolls (batch, steps, lines, keys + 2): of the whole (batch, 1), of every beat (batch, beats)."""
         beats = self.by_beat(roll)
         values = self.lines * (self.keys + 2)
         played = ops.mean(ops.reshape(roll, (-1, self.beats, self.beat, values)), axis=2)
@@ -196,14 +200,17 @@ class Critic(RollNetwork):
         signal = self.first(ops.concatenate([beats, chroma], axis=-1))
         for block in self.beat_blocks:
             signal = block(signal)
+        nearby = self.local(ops.leaky_relu(signal, 0.2))[..., 0]
         signal = self.narrow(self.by_bar(signal))
         for block in self.bar_blocks:
             signal = block(signal)
         signal = ops.leaky_relu(ops.reshape(signal, (-1, self.bars * self.units)), 0.2)
         spread = ops.mean(ops.sqrt(ops.var(signal, axis=0) + 1e-6)) * ops.ones_like(signal[:, :1])
         found = ops.leaky_relu(self.last(ops.concatenate([signal, spread], axis=-1)), 0.2)
-        score = self.score(found)[:, 0]
-        return score + ops.sum(self.genre(genres) * found, axis=-1) if self.genre else score
+        score = self.score(found)
+        if self.genre:
+            score = score + ops.sum(self.genre(genres) * found, axis=-1, keepdims=True)
+        return score, nearby
 
 
 def rolls_of(pitches, onsets, keys):
