@@ -1,5 +1,6 @@
 """The scripts of examples/, run as a user runs them, on small data."""
 
+import json
 import re
 import runpy
 import subprocess
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from musicgen import load_composer, read_midi
+from musicgen.baselines import random_notes
 from tests.test_composers import TUNES
+from tests.test_composers import tune as real_tune
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 EXAMPLES = {path.name[:2]: path for path in sorted((Path(__file__).parent.parent / "examples").glob("*.py"))}
@@ -47,7 +50,7 @@ def trained(folder):
 
 
 def test_each_has_its_number():
-    assert list(EXAMPLES) == ["01", "02", "03", "04", "05", "06", "07", "08", "10"]
+    assert list(EXAMPLES) == ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10"]
 
 
 def test_transcribe_writes_the_notes_it_heard_beside_the_recording(run, tmp_path):
@@ -128,6 +131,41 @@ def test_notes_are_told_when_they_sound(run, trained, folder):
     assert re.fullmatch(r"composed \d+ times as fast as it sounds", last)
 
 
+def test_noise_in_the_output_of_a_model_is_told(run, tmp_path):
+    for number in range(24):
+        real_tune(number).save(tmp_path / "real" / f"{number}.mid")
+    for number, piece in enumerate(TUNES[:5]):
+        random_notes(piece, seed=number).save(tmp_path / "made" / f"{number}.mid")
+    real_tune(30).save(tmp_path / "made" / "clean.mid")
+    (tmp_path / "made" / "broken.mid").write_bytes(b"no MIDI")
+    file = tmp_path / "judged.json"
+    said = run("09", tmp_path / "made", "--reference", tmp_path / "real", "--json", file)
+    levels = dict(re.findall(r"^(\w+)  .*   ([a-z ]+)$", said, flags=re.MULTILINE))
+    assert levels["quality"] == "lower than real music"
+    assert levels["noise"] == "higher than real music"
+    assert re.search(rf"^left out {tmp_path / 'made' / 'broken.mid'}: ", said, flags=re.MULTILINE)
+    noisy = re.findall(r"^noisy: ([\d.]+) .*/(\w+)\.mid$", said, flags=re.MULTILINE)
+    assert len(noisy) == 3
+    assert "clean" not in dict(map(reversed, noisy))
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert found["pieces"] == 6
+    assert max(map(float, dict(noisy))) == pytest.approx(max(found["values"]["noise_level"]), abs=0.005)
+
+
+def test_real_music_is_told_from_real_music_by_nothing(run, tmp_path):
+    for number in range(24):
+        real_tune(number).save(tmp_path / ("real" if number % 4 else "made") / f"{number}.mid")
+    said = run("09", tmp_path / "made", "--reference", tmp_path / "real")
+    assert said.startswith("6 of 6 pieces, 6 real ones, both beside 12 other real ones")
+    assert said.count("no difference to be told") == 3
+
+
+def test_from_few_pieces_no_difference_is_told(run, folder, tmp_path):
+    random_notes(TUNES[0], seed=0).save(tmp_path / "made.mid")
+    said = run("09", tmp_path, "--reference", folder)
+    assert said.count("too few pieces to tell") == 3
+
+
 @pytest.mark.slow
 def test_a_cluster_transcribes_a_folder(tmp_path):
     pytest.importorskip("basic_pitch", reason="transcription needs basic-pitch")
@@ -158,6 +196,7 @@ def test_without_arguments_they_tell_how_to_call_them(run, number):
         ("06", ["no.mid"]),
         ("07", ["none"]),
         ("08", ["no-model"]),
+        ("09", ["none", "--reference", "bach-chorales"]),
     ],
 )
 def test_what_is_not_there_is_said_in_a_line(run, number, arguments):
