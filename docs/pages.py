@@ -26,6 +26,8 @@ ELSEWHERE = {
     "examples": "examples.md",
 }
 USAGE_WIDTH = 72
+#: Words of the names of files as they are written elsewhere.
+SPELT = {"midi": "MIDI", "dask": "Dask", "models": "model's"}
 
 
 class PageError(Exception):
@@ -101,13 +103,7 @@ def examples():
     for file in sorted((ROOT / "examples").glob("*.py")):
         said, code = re.match(r'"""(.*?)"""\s*(.*)', file.read_text("utf-8"), flags=re.DOTALL).groups()
         first, *rest = said.strip().split("\n\n")
-        title = (
-            file.stem.partition("_")[2]
-            .replace("_", " ")
-            .replace(" midi", " MIDI")
-            .replace(" dask", " Dask")
-            .replace(" models", " model's")
-        )
+        title = " ".join(SPELT.get(word, word) for word in file.stem.split("_")[1:])
         shown = "\n\n".join(f"```text\n{text}\n```" if text.startswith("python ") else text for text in rest)
         parts.append(f"## {title[0].upper()}{title[1:]}\n\n{first}\n\n{shown}\n\n```python\n{code.rstrip()}\n```")
     return "\n\n".join(parts)
