@@ -167,6 +167,14 @@ def test_given_axes_are_drawn_on():
     assert BAND.plot(ax=ax) is ax
 
 
+def test_notebooks_show_figures_as_they_are():
+    ax = plot_piece(BAND)
+    width, height = (ax.figure.get_size_inches() * ax.figure.dpi).astype(int)
+    picture = ax.figure._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert (int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])) == (width, height)
+
+
 def test_pyplot_is_never_loaded():
     code = (
         "import musicgen, sys\n"

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from .figures import new_figure
 from .latent import draw_roll, pitch_limits
-from .pieces import COLOURS, INK, new_figure, save_figure
+from .pieces import COLOURS, INK, save_figure
 
 _MOST = 8  # rolls of a strip
 _LOSSES = {"loss": "critic", "generator": "generator"}

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .pieces import COLOURS, INK, new_figure
+from .figures import new_figure
+from .pieces import COLOURS, INK
 
 _MOST_BARS = 14  # in a panel; the rest is told by number
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from .pieces import COLOURS, INK, draw_notes, new_figure, pitch_name
+from .figures import new_figure
+from .pieces import COLOURS, INK, draw_notes, pitch_name
 
 _NO_GENRE = "#888888"
 _ROOM = 2  # semitones above and below the notes

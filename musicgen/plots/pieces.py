@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, missing_dependency
+from ..errors import InputError
 from ..files import atomic_path
+from .figures import new_figure
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -173,21 +174,6 @@ def _settings(changes):
     import matplotlib
 
     return matplotlib.rc_context(changes)
-
-
-def new_figure(width, height):
-    """An empty figure of so many inches.
-
-    Raises
-    ------
-    MissingDependencyError
-        If matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_dependency("matplotlib", "drawing pictures") from error
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _new_axes(width, height):
