@@ -6,15 +6,13 @@ spread over the training data's, each in many pieces; a piece counts as right if
 instrument, within a quarter for the density. The reference is what pieces reach that were asked for nothing. Genre is
 judged by two n-gram models that learnt the genres from the same pieces.
 
-A loop is a segment of at most a bar that is stated more than four times without a break (`metrics.loop_count`). Its
-share among compositions is given with the upper end of its exact 95 % interval (Clopper and Pearson 1934), beside the
-share among held-out pieces, cut into parts of as many bars; the goal is the data's share plus two points.
+The share of compositions with a loop stands beside that of held-out pieces, cut into parts of as many bars (see
+`loops.py`); the goal for the upper end of its interval is the data's share plus two points.
 """
-
-import itertools
 
 import numpy as np
 from common import Results, make_parser
+from loops import POINTS, loops_among, parts_of, upper_bound
 
 from musicgen import EventsCodec
 from musicgen.baselines import NGram
@@ -22,8 +20,6 @@ from musicgen.composers import LSTMComposer
 from musicgen.composers.controls import achieved
 from musicgen.datasets import load_corpus, split
 from musicgen.errors import InputError
-from musicgen.metrics import loop_count
-from musicgen.transforms import crop
 
 CHORALES, TUNES = 360, 360
 EACH, LOOPED, BARS = 200, 2000, 8
@@ -54,7 +50,7 @@ def main(argv=None):
     each, looped = (QUICK["each"], QUICK["looped"]) if args.quick else (EACH, LOOPED)
     minutes = QUICK["minutes"] if args.quick else args.minutes
     training, held_out = pieces(args.quick)
-    parts = [part for piece in held_out for part in parts_of(piece)]
+    parts = [part for piece in held_out for part in parts_of(piece, BARS)]
     results = Results(args)
     results.add("pieces learnt from", len(training), "", direction="max")
     composer = LSTMComposer(**NETWORK, seed=args.seeds[0])
@@ -144,14 +140,14 @@ class GenreJudge:
 
 def add_loops(results, composer, parts, count, args):
     """Shares of pieces with a loop: data, compositions with the default penalty and with others."""
-    data = 100 * np.mean([loop_count(part) > 4 for part in parts])
+    data = 100 * loops_among(parts) / len(parts)
     results.add(f"held-out parts of {BARS} bars with a loop, of {len(parts)}", data, "%")
     default = composer.options["repetition_penalty"]
     for penalty in dict.fromkeys([default, *args.penalties]):
         share, upper, warned = looping(composer, count, penalty, args.seeds[0])
         name = f"compositions with a loop, penalty {penalty:g}"
         results.add(f"{name}, of {count}", share, "%", reference=data)
-        goal = data + 2 if penalty == default else None
+        goal = data + POINTS if penalty == default else None
         results.add(f"{name}: upper end of the 95 % interval", upper, "%", reference=data, goal=goal)
         results.add(f"{name}: with a warning", warned, "%")
 
@@ -159,31 +155,9 @@ def add_loops(results, composer, parts, count, args):
 def looping(composer, count, penalty, seed):
     """Share of compositions with a loop, upper end of its interval, share with a warning, in %."""
     pieces = composer.compose_many(count, bars=BARS, seed=seed + 2, repetition_penalty=penalty)
-    loops = sum(loop_count(piece) > 4 for piece in pieces)
+    loops = loops_among(pieces)
     warned = np.mean(["warning" in piece.meta for piece in pieces])
     return 100 * loops / count, 100 * upper_bound(loops, count), 100 * warned
-
-
-def upper_bound(hits, count, level=0.95):
-    """Upper end of the Clopper-Pearson interval of a share.
-
-    Examples
-    --------
-    >>> round(upper_bound(0, 100), 4), round(upper_bound(5, 100), 4)
-    (0.0362, 0.1128)
-    """
-    from scipy.stats import beta
-
-    return 1.0 if hits == count else float(beta.ppf(1 - (1 - level) / 2, hits + 1, count - hits))
-
-
-def parts_of(piece):
-    """A piece cut into parts of `BARS` bars; a shorter rest is left out, a last bar may end early."""
-    count = len(piece.timing.bars(piece.duration)) // BARS
-    edges = piece.timing.quarters_to_seconds(piece.timing.first_bars(count * BARS + 1)[::BARS])
-    edges = np.clip(edges, 0.0, piece.duration)
-    parts = [crop(piece, begin, end) for begin, end in itertools.pairwise(edges)]
-    return [part for part in parts if len(part)]
 
 
 if __name__ == "__main__":

@@ -4,15 +4,20 @@ Each data set is split by piece, copies on one side; the LSTM learns from one pa
 the third. Its rivals learn from the same tokens: n-grams with Kneser-Ney smoothing, of one, two and five tokens,
 the last also from the pieces in all keys, which the LSTM is given too. The figure is the negative log-likelihood of
 all tokens from the first bar on, divided by the number of notes: what stands in front of a piece (its genre, key and
-tempo) is given and not counted. What it composes is measured beside the held-out pieces.
+tempo) is given and not counted. What it composes is measured beside the held-out pieces, and its loops, in two
+thousand compositions of eight bars, beside those of all pieces of the set, cut into parts of as many bars (see
+`loops.py`).
 
 Whether genres help is asked of the recordings, five times with other seeds and other held-out clips: the same network
 learns with the genre in front and without, and the interval is that of the paired differences (Student's t).
 """
 
+from pathlib import Path
+
 import numpy as np
 import sources
 from common import Results, make_parser
+from loops import POINTS, loops_among, parts_of, upper_bound
 
 from musicgen.baselines import NGram
 from musicgen.codecs import EventsCodec
@@ -20,7 +25,7 @@ from musicgen.composers import LSTMComposer
 from musicgen.datasets import split
 from musicgen.datasets.labels import labelled
 from musicgen.errors import InputError
-from musicgen.metrics import compare_with, longest_verbatim_run, loop_count
+from musicgen.metrics import compare_with, longest_verbatim_run
 
 PARTS = (0.8, 0.1, 0.1)
 MINUTES = {"clips": 5, "bach-chorales": 12, "folk": 20}
@@ -32,7 +37,8 @@ NETWORKS = {
 TRAINING = {"clips": {"batch_size": 4}, "bach-chorales": {"batch_size": 16}, "folk": {"batch_size": 32}}
 GENRE_SEEDS, GENRE_MINUTES = 5, 2.5
 COMPOSED, BARS, RESOLUTION = 100, 16, 4
-QUICK = {"minutes": 0.2, "pieces": 60, "seeds": 2, "composed": 4}
+LOOPED, LOOPED_BARS, LOOPED_PARTS = 2000, 8, 4000
+QUICK = {"minutes": 0.2, "pieces": 60, "seeds": 2, "composed": 4, "looped": 32}
 SHOWN = {
     "notes_per_quarter": "notes/quarter",
     "polyphony": "notes",
@@ -55,6 +61,7 @@ def main(argv=None):
     """Measure and write; returns the content of the result file."""
     parser = make_parser(__doc__, seeds=[0])
     parser.add_argument("--sets", nargs="+", choices=list(MINUTES), default=list(MINUTES), help="default: all")
+    parser.add_argument("--models", type=Path, metavar="DIR", help="keep trained composers here, and load them")
     args = parser.parse_args(argv)
     if "clips" in args.sets and args.data is None:
         raise InputError("no recordings", remedy="set MUSICGEN_DATA or --data to the folder that holds gtzan/")
@@ -87,14 +94,17 @@ def encoded(codec, piece):
         return None
 
 
-def trained(name, training, check, args, *, seed, minutes):
+def trained(name, training, check, args, *, seed, minutes, label=""):
     """A composer that learned for so long, on the whole or until the second part speaks against it."""
+    path = args.models / f"{name}-{seed}{label}" if args.models else None
+    if path and path.exists():
+        return LSTMComposer.load(path)
     composer = LSTMComposer(**NETWORKS[name], seed=seed)
     minutes = QUICK["minutes"] if args.quick else minutes
-    return (
-        composer.fit(training, validation=check, epochs=60, minutes=minutes, progress=False, **TRAINING[name])
-        and composer
-    )
+    composer.fit(training, validation=check, epochs=60, minutes=minutes, progress=False, **TRAINING[name])
+    if path:
+        composer.save(path)
+    return composer
 
 
 def add_set(results, name, pieces, args):
@@ -117,6 +127,7 @@ def add_set(results, name, pieces, args):
     epochs = len(composer.provenance["history"]["loss"])
     results.add(f"{name}: LSTM, epochs in {MINUTES[name]} minutes at most", epochs, "epochs", direction="max")
     add_compositions(results, name, composer, training, test, args)
+    add_loops(results, name, composer, pieces, args)
 
 
 def counted(codec, stream, nats):
@@ -161,19 +172,33 @@ def add_compositions(results, name, composer, training, test, args):
     for key, words in OVERLAPS.items():
         what = f"{name}: overlap with what was learnt from, {words}"
         results.add(what, mine[key], "share", reference=real[key], direction="max")
-    add_habits(results, name, pieces, training, test)
+    add_copies(results, name, pieces, training, test)
 
 
-def add_habits(results, name, pieces, training, test):
-    """Passages copied from the training pieces, and loops."""
+def add_copies(results, name, pieces, training, test):
+    """Passages copied from the training pieces."""
     sample, some = training[:: max(1, len(training) // 500)], test[: len(pieces)]
     runs = [
         np.mean([longest_verbatim_run(p, sample, resolution=RESOLUTION) for p in side]) for side in (pieces, some)
     ]
     what = f"{name}: notes in a row copied from {len(sample)} training pieces, mean"
     results.add(what, runs[0], "notes", reference=runs[1])
-    stuck = [100 * np.mean([loop_count(p, resolution=RESOLUTION) > 4 for p in side]) for side in (pieces, some)]
-    results.add(f"{name}: compositions with a loop of a bar or less", stuck[0], "%", reference=stuck[1])
+
+
+def add_loops(results, name, composer, pieces, args):
+    """Compositions that are stuck in a loop of a bar or less, beside parts of the set's own pieces."""
+    count = QUICK["looped"] if args.quick else LOOPED
+    parts = [part for piece in pieces for part in parts_of(piece, LOOPED_BARS)]
+    parts = parts[:: -(-len(parts) // LOOPED_PARTS)]
+    data = 100 * loops_among(parts, resolution=RESOLUTION) / len(parts)
+    composed = composer.compose_many(count, bars=LOOPED_BARS, seed=args.seeds[0] + 1)
+    loops = loops_among(composed, resolution=RESOLUTION)
+    results.add(f"{name}: parts of {LOOPED_BARS} bars of its pieces with a loop", data, f"% of {len(parts)}")
+    share = {"reference": data, "direction": "min"}
+    what = f"{name}: compositions with a loop"
+    results.add(what, 100 * loops / count, f"% of {count}", **share)
+    upper = 100 * upper_bound(loops, count)
+    results.add(f"{what}, upper end of the 95 % interval", upper, "%", goal=data + POINTS, **share)
 
 
 def add_genres(results, pieces, args):
@@ -182,9 +207,9 @@ def add_genres(results, pieces, args):
     plain = [piece.replace(meta={"genre": ""}) for piece in pieces]
     for seed in range(QUICK["seeds"] if args.quick else GENRE_SEEDS):
         nats = []
-        for side in (pieces, plain):
+        for label, side in (("-genres", pieces), ("-plain", plain)):
             training, check, test = split(side, PARTS, seed=seed)
-            composer = trained("clips", training, check, args, seed=seed, minutes=GENRE_MINUTES)
+            composer = trained("clips", training, check, args, seed=seed, minutes=GENRE_MINUTES, label=label)
             nats.append(lstm_nats(composer, test) / sum(map(len, test)))
         results.add(f"clips, seed {seed}: LSTM with genres", nats[0], "nats/note", reference=nats[1])
         gains.append(nats[1] - nats[0])

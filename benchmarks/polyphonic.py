@@ -53,6 +53,8 @@ def main(argv=None):
     parser.add_argument("--mat", type=Path, nargs="+", metavar="FILE", help="default: both files of the data folder")
     parser.add_argument("--minutes", type=float, metavar="M", help="train for so long per file at most")
     args = parser.parse_args(argv)
+    if args.minutes is not None and not args.minutes > 0:
+        parser.error(f"--minutes must be above 0, not {args.minutes:g}")
     if args.mat is None and args.data is None:
         parser.error("give --mat FILE, or --data or MUSICGEN_DATA with the folder that holds bl12/")
     results = Results(args)

@@ -69,11 +69,16 @@ def linked(text, file):
 def value(benchmark, row):
     """What a benchmark measured, as text; of "reference of ROW" its reference."""
     column, row = ("reference", row[13:]) if row.startswith("reference of ") else ("value", row)
-    file = ROOT / "benchmarks" / "results" / f"{benchmark}.json"
-    rows = {row["what"]: row for row in json.loads(file.read_text("utf-8"))["rows"]} if file.exists() else {}
+    rows = rows_of(benchmark)
     if row not in rows:
-        raise PageError(f"{file.name} has no row {row!r}")
+        raise PageError(f"{benchmark}.json has no row {row!r}")
     return f"{float(rows[row][column]):,.4g}"
+
+
+def rows_of(benchmark):
+    """The rows that a benchmark wrote, by what they tell; none if it was not run."""
+    file = ROOT / "benchmarks" / "results" / f"{benchmark}.json"
+    return {row["what"]: row for row in json.loads(file.read_text("utf-8"))["rows"]} if file.exists() else {}
 
 
 # ---- parts of other files
@@ -116,6 +121,23 @@ def figure(name):
     if name not in FIGURES:
         raise PageError(f"there is no figure {name!r}")
     return f"```{{raw}} html\n{FIGURES[name]().html()}\n```"
+
+
+def presets():
+    """What the benchmark of training measured of each preset of the LSTM, as a table."""
+    found = {}
+    for what, row in rows_of("training").items():
+        if what.startswith("preset "):
+            preset, _, measure = what.removeprefix("preset ").partition(": ")
+            head = f"{measure} ({row['unit']})" if row["unit"] else measure
+            found.setdefault(preset, {})[head] = row["value"]
+    if not found:
+        raise PageError("training.json tells of no preset")
+    heads = list(next(iter(found.values())))
+    lines = [["preset", *heads], ["---", *["---:"] * len(heads)]]
+    for preset, values in found.items():
+        lines.append([f"`{preset}`", *(f"{v:,}" if isinstance(v, int) else f"{v:.3g}" for v in values.values())])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 # ---- from the code
@@ -248,6 +270,7 @@ KINDS = {
     "examples": examples,
     "figure": figure,
     "measures": measures,
+    "presets": presets,
     "functions": functions,
     "commands": commands,
 }

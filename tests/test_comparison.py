@@ -210,6 +210,8 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match="holds no comparison"):
         compare(TRAINING, tmp_path, **SMALL)
+    with pytest.raises(InputError, match="the name of the data as well"):
+        compare("folk", "folk", **SMALL)
 
 
 # ---- slow: real trainings, killed

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from musicgen import EventsCodec, InputError, LSTMComposer, NoteSequence, Timing, Track
+from musicgen.codecs.spec import KEYS
 from musicgen.composers.controls import Asked, achieved, most_at_once
 from musicgen.composers.diagnosis import warning
 from musicgen.composers.drawing import SamplingControls
+from musicgen.composers.guidance import KEY_LEAD
 from musicgen.composers.labels import seen_controls
+from musicgen.composers.plans import Plan
 from musicgen.datasets.labels import labelled
+from musicgen.score.key import key_lead
 from musicgen.transforms import stretch
 from tests.test_composers import TUNES
 
@@ -177,6 +181,52 @@ def test_controls_bind_what_follows_a_primer(composer):
     assert piece.meta["achieved_bars"] == "4"
 
 
+@pytest.mark.parametrize("key", ["C major", "Eb major", "A major"])
+def test_a_primer_is_continued_in_its_key(composer, key):
+    primer = scale_of(key)
+    pieces = [composer.compose(bars=8, primer=primer, seed=seed) for seed in range(8)]
+    assert [piece.meta["achieved_key"] for piece in pieces].count(key) >= 6
+    assert "asked_key" not in pieces[0].meta
+
+
+def scale_of(key):
+    steps = [0, 2, 4, 5, 7, 9, 11, 12, 7, 4, 0, 0]
+    rows = [(i / 2, i / 2 + 0.5, 60 + KEYS.index(key) + step, 84, 0) for i, step in enumerate(steps)]
+    return NoteSequence(rows, TUNES[0].tracks)
+
+
+def test_a_primer_s_key_is_kept_as_clear_as_it_is_and_no_clearer(composer):
+    def guidance(primer, **asked):
+        options = {**composer.options, **asked}
+        return Plan(composer, bars=2, genre=None, primer=primer, seed=0, options=options).guidance
+
+    clear, chromatic = scale_of("D major"), primer_of(3, timing=Timing.regular(120))
+    chromatic = chromatic.replace(notes=NoteSequence([(i, i + 1, 60 + i, 84, 0) for i in range(12)]).notes)
+    named = clear.replace(meta={"key": "Ab major"})  # whatever its label says, it does not sound in that key
+    lead = key_lead(clear, KEYS.index("D major"))
+    assert KEYS[guidance(clear).key] == "D major"
+    assert lead > 0.05
+    assert guidance(clear).key_lead == pytest.approx(min(KEY_LEAD, lead))
+    assert KEYS[guidance(clear, key="F major").key] == "F major"
+    assert guidance(clear, key="F major").key_lead == KEY_LEAD
+    assert guidance(chromatic).key is guidance(named).key is guidance(None).key is None
+
+
+def test_a_continuation_tells_nothing_of_how_its_primer_was_composed(composer):
+    asked = {"tempo": 90, "temperature": 0.9, "genre": "folk"}
+    primer = composer.compose(bars=2, seed=1, **asked)
+    primer = primer.replace(meta={"warning": "stuck", "artist": "anon"})
+    piece = composer.compose(bars=2, seed=2, primer=primer, genre="march")
+    for name in ("asked_tempo", "temperature", "warning"):
+        assert name in primer.meta
+        assert name not in piece.meta
+    assert piece.meta["genre"] == piece.meta["asked_genre"] == piece.meta["achieved_genre"] == "march"
+    assert piece.meta["artist"] == "anon"
+    assert piece.meta["seed"] == "2"
+    assert piece.meta["primer"] == "folk 1"
+    assert composer.compose(bars=2, seed=2, primer=primer).meta["genre"] == "folk"
+
+
 def test_primers_that_do_not_fit_are_refused(composer):
     crowd = primer_of(1, timing=Timing.regular(120), tracks=(Track(),) * 4)
     notes = crowd.notes.copy()
@@ -236,6 +286,9 @@ def test_a_stuck_or_silent_piece_is_told_with_its_cause(composer):
     assert "temperature" in warning(loop, **plain | {"sampling": SamplingControls(temperature=0.2)})
     assert "undertrained" in warning(loop, **plain | {"provenance": {"history": {"loss": [3.0, 2.9, 2.9]}}})
     assert "too little data" in warning(loop, **plain | {"provenance": learnt | {"notes": 100}})
+    full = plain | {"dense": True}
+    assert "too many notes: the composer is undertrained" in warning(loop, **full)
+    assert "temperature is too high" in warning(loop, **full | {"sampling": SamplingControls(temperature=2.0)})
     assert warning(TUNES[0], **plain) is None
     silent = TUNES[0].replace(duration=TUNES[0].duration + 10.0)
     assert warning(silent, **plain).startswith("5 bars in a row are silent")

@@ -57,6 +57,13 @@ def test_values_are_those_of_the_results(maker):
     assert maker.value("polyphonic", "JSB_Chorales: test") in (ROOT / "benchmarks" / "RESULTS.md").read_text("utf-8")
 
 
+def test_presets_stand_beside_what_they_cost(maker, pages):
+    rows = maker.rows_of("training")
+    for preset in ("tiny", "small", "base", "large"):
+        assert f"| `{preset}` | {rows[f'preset {preset}: parameters']['value']:,} | " in pages["TRAINING.md"]
+    assert "most memory" in pages["TRAINING.md"]
+
+
 def test_links_to_other_files_lead_to_their_pages_or_nowhere(maker):
     text = "[a](docs/TRAINING.md) [b](LICENSE) [c](benchmarks/RESULTS.md#beats) [d](https://example.org) [e](#here)"
     led = maker.linked(text, "README.md")

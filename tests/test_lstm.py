@@ -96,10 +96,40 @@ def test_a_network_that_only_knows_bars_writes_one_note_and_ends():
         assert kinds[kinds.index("Bar") :] == ["Bar"] * 3 + note
 
 
-@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_k": 0}, {"top_p": 0}, {"min_p": 1.5}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"temperature": -1},
+        {"temperature": "hot"},
+        {"temperature": None},
+        {"top_k": 0},
+        {"top_k": 2.5},
+        {"top_p": 0},
+        {"top_p": "0.9"},
+        {"min_p": 1.5},
+        {"min_p": float("nan")},
+    ],
+    ids=str,
+)
 def test_sampling_controls_out_of_range_are_refused(composer, bad):
     with pytest.raises(InputError, match=f"{next(iter(bad))} must be"):
         composer.compose(bars=1, **bad)
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        ({"units": 0}, "units must be a whole number of at least 1, not 0"),
+        ({"layers": 1.5}, "layers must be a whole number of at least 1, not 1.5"),
+        ({"embedding": "wide"}, "embedding must be a whole number of at least 1, not 'wide'"),
+        ({"echo": -1}, "echo must be a whole number of at least 0"),
+        ({"dropout": 1.0}, "dropout must be 0 to 0.99 of the activations, not 1.0"),
+    ],
+    ids=str,
+)
+def test_sizes_that_make_no_sense_are_refused(size, reason):
+    with pytest.raises(InputError, match=reason):
+        LSTMComposer(preset="tiny", **size)
 
 
 def test_an_untrained_network_still_writes_pieces_that_decode():

@@ -123,12 +123,44 @@ def test_pieces_that_the_codec_cannot_hold_cost_no_neighbour(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "setting", [{"learning_rate": -1e-3}, {"learning_rate": float("nan")}, {"minutes": 0}], ids=str
+    "setting",
+    [{"learning_rate": -1e-3}, {"learning_rate": float("nan")}, {"minutes": 0}, {"minutes": "5"}],
+    ids=str,
 )
 def test_numbers_that_make_no_sense_are_refused_before_anything_is_learnt(setting):
     [name] = setting
     with pytest.raises(InputError, match=f"{name} must be above 0, not"):
         LSTMComposer(preset="tiny").fit(TUNES, **setting, progress=False)
+
+
+@pytest.mark.parametrize("name", ["epochs", "patience", "checkpoint_every", "batch_size"])
+def test_counts_that_make_no_sense_are_refused_before_anything_is_learnt(name, tmp_path):
+    for value in (0, 1.5, "2"):
+        with pytest.raises(InputError, match=f"{name} must be a whole number of at least 1, not {value!r}"):
+            LSTMComposer(preset="tiny").fit(TUNES, checkpoint=tmp_path, **{name: value}, progress=False)
+
+
+def test_a_training_without_a_checkpoint_cannot_go_on():
+    with pytest.raises(InputError, match="resume needs a checkpoint"):
+        LSTMComposer(preset="tiny").fit(TUNES, resume=True, progress=False)
+
+
+def test_logs_hold_the_losses_of_every_epoch(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util import tensor_util
+
+    settings = {"validation": TUNES[2:3], "epochs": 2, "progress": False}
+    history = LSTMComposer(preset="tiny").fit(TUNES[:2], **settings, log_dir=tmp_path).history
+    for folder, name in (("train", "loss"), ("validation", "val_loss")):
+        events = EventAccumulator(str(tmp_path / folder))
+        events.Reload()
+        told = [
+            (event.step, float(tensor_util.make_ndarray(event.tensor_proto)))
+            for event in events.Tensors("epoch_loss")
+        ]
+        assert [step for step, _ in told] == [0, 1]
+        np.testing.assert_allclose([value for _, value in told], history[name], rtol=1e-5)
 
 
 def test_the_command_names_the_pieces_that_it_leaves_out(tmp_path, capsys):

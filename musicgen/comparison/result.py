@@ -187,6 +187,8 @@ def _pieces_of(data, out):
     """Pieces with notes, what was refused, provenance and name of the source."""
     if not isinstance(data, (str, Path)):
         return [piece for piece in data if len(piece)], [], {}, "pieces given"
+    if Path(data).resolve() == Path(out).resolve():
+        raise InputError("is the name of the data as well", path=out, remedy="choose another folder")
     if is_prepared(data):
         raise InputError(
             "holds prepared pieces, but the models need different codecs",

@@ -13,7 +13,7 @@ from ..notes import Track
 from ..score import estimate_key
 from ..timing import natural_quarters_per_beat
 from ..transforms import stretch
-from .guidance import Guidance
+from .guidance import KEY_LEAD, Guidance
 from .listening import VOICES
 from .primers import nearest_tempo
 
@@ -83,11 +83,15 @@ class Asked:
         }
         return {kind: value for kind, value in values.items() if value is not None}
 
-    def guidance(self, repetition_penalty):
-        """The `Guidance` of the sampler."""
+    def guidance(self, repetition_penalty, primer=None):
+        """The `Guidance` of the sampler. Where no key is asked for, that of a `Primer` is kept as clear as it is."""
+        key, lead = self.key, KEY_LEAD
+        if key is None and primer is not None and primer.key_lead > 0:
+            key, lead = primer.key, min(KEY_LEAD, primer.key_lead)
         return Guidance(
             repetition_penalty=repetition_penalty,
-            key=None if self.key is None else KEYS.index(self.key),
+            key=None if key is None else KEYS.index(key),
+            key_lead=lead,
             density=self.density,
             polyphony=self.polyphony,
             pitch_range=self.pitch_range,

@@ -9,6 +9,7 @@ from .guidance import STATEMENTS
 LOOP_SHARE = 0.25  # of a piece that a loop may take before it is called stuck
 SILENT_BARS = 4  # in a row
 LITTLE_DATA = 5_000  # notes
+BOLD = 1.3  # temperature above which it is what makes bars too dense
 LITTLE_LEARNT = 0.75  # of the first epoch's loss
 
 
@@ -30,9 +31,11 @@ def warning(piece, *, dense=False, sampling=None, provenance=None, cause=None):
     -------
     str or None
     """
-    cause = cause or _cause(sampling, provenance)
     if dense:
-        return "some bars were cut short: too many notes, the composer is undertrained"
+        bold = sampling is not None and sampling.temperature > BOLD
+        why = "the temperature is too high; lower it" if bold else "the composer is undertrained"
+        return f"some bars were cut short because of too many notes: {why}"
+    cause = cause or _cause(sampling, provenance)
     loop = longest_loop(piece, resolution=4)
     quarters = float(np.diff(piece.timing.seconds_to_quarters([0.0, piece.duration]))[0])
     if loop.repetitions > STATEMENTS and loop.quarters > LOOP_SHARE * quarters:

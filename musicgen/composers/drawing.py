@@ -37,11 +37,12 @@ class SamplingControls:
     min_p: float = 0.0
 
     def __post_init__(self):
+        whole = isinstance(self.top_k, int | np.integer) and not isinstance(self.top_k, bool)
         rules = {
-            "temperature": (0 <= self.temperature <= 100, "0 (argmax) to 100"),
-            "top_k": (self.top_k is None or (isinstance(self.top_k, int) and self.top_k >= 1), "None or at least 1"),
-            "top_p": (0 < self.top_p <= 1, "above 0, at most 1"),
-            "min_p": (0 <= self.min_p <= 1, "0 to 1"),
+            "temperature": (_within(self.temperature, 0, 100), "0 (argmax) to 100"),
+            "top_k": (self.top_k is None or (whole and self.top_k >= 1), "None or a whole number of at least 1"),
+            "top_p": (_within(self.top_p, 0, 1) and self.top_p > 0, "above 0, at most 1"),
+            "min_p": (_within(self.min_p, 0, 1), "0 to 1"),
         }
         for name, (holds, allowed) in rules.items():
             if not holds:
@@ -57,6 +58,11 @@ class SamplingControls:
         """The four numbers as float32, with top_k = vocab_size for None."""
         values = asdict(self) | {"top_k": vocab_size if self.top_k is None else min(self.top_k, vocab_size)}
         return np.array(list(values.values()), np.float32)
+
+
+def _within(value, low, high):
+    """Whether a value is a number from `low` to `high`."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(low <= value <= high)
 
 
 def draw(logits, allowed, uniform, controls, *, filters=()):

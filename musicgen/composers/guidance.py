@@ -30,6 +30,8 @@ class Guidance:
         Nats that a note loses for every statement of a loop beyond `STATEMENTS`.
     key : int, optional
         Index into `codecs.spec.KEYS`.
+    key_lead : float
+        Correlation by which that key shall lead all others.
     density : float, optional
         Notes per quarter note.
     polyphony : int, optional
@@ -42,6 +44,7 @@ class Guidance:
 
     repetition_penalty: float = 0.0
     key: int | None = None
+    key_lead: float = KEY_LEAD
     density: float | None = None
     polyphony: int | None = None
     pitch_range: tuple | None = None
@@ -66,6 +69,7 @@ class Guidance:
         return {
             "penalty": np.float32(self.repetition_penalty),
             "key": np.int32(self.key or 0),
+            "lead": np.float32(self.key_lead),
             "pace": np.float32((self.density or 0.0) / resolution),
             "polyphony": np.int32(self.polyphony or 0),
             "low": np.int32(low),
@@ -123,7 +127,7 @@ class Guide:
         if "loops" in filters:
             bias = bias - numbers["penalty"] * self._repeated(state, heard)
         if "key" in filters:
-            bias = bias + self._towards_key(state, heard, numbers["key"])
+            bias = bias + self._towards_key(state, heard, numbers["key"], numbers["lead"])
         if "density" in filters:
             bias = bias + self._towards_density(state, heard, numbers["pace"])
         return bias
@@ -167,8 +171,8 @@ class Guide:
         empty = _column(ops.where(heard["filled"] == 0, ops.maximum(heard["silent"] - 1, 0), 0))
         return ops.cast(repeated + ops.where(self._is("Bar", "Meter"), empty, 0), "float32")
 
-    def _towards_key(self, state, heard, key):
-        """Pitches of the key gain by as much as it does not lead, against the key that leads instead."""
+    def _towards_key(self, state, heard, key, wanted):
+        """Pitches of the key gain by as much as its lead falls short, against the key that leads instead."""
         profiles = ops.convert_to_tensor(PROFILES.astype(np.float32))
         heights = heard["heights"]
         size = ops.sqrt(ops.sum(ops.square(heights - ops.mean(heights, axis=1, keepdims=True)), axis=1))
@@ -177,7 +181,7 @@ class Guide:
         )  # (batch, 24)
         others = ops.where(ops.arange(24) == key, -2.0, fits)
         lead = ops.take(fits, key, axis=1) - ops.max(others, axis=1)
-        strength = ops.clip(KEY_STRENGTH * (KEY_LEAD - lead), 0.0, STRONGEST_KEY)
+        strength = ops.clip(KEY_STRENGTH * (wanted - lead), 0.0, STRONGEST_KEY)
         own = ops.take(profiles, key, axis=0)
         against = ops.expand_dims(own, 0) - 0.5 * ops.take(
             profiles, ops.argmax(others, axis=1), axis=0

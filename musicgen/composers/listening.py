@@ -1,8 +1,8 @@
 """What a stream has sounded so far, as registers that every token moves on inside the compiled loop.
 
 The grammar's registers say what may come next; these say what has been: the open group of notes and those before it,
-how often a passage of at most a bar was stated without a break, which notes still sound, how long each pitch class
-has sounded, and how many notes are owed to the density that was asked for.
+how often a passage of at most a bar was stated without a break, which notes still sound, and, after a primer,
+how long each pitch class has sounded and how many notes are owed to the density that was asked for.
 """
 
 import numpy as np
@@ -58,7 +58,7 @@ class Listener:
             The grammar's registers before and after the token.
         tokens : int32, shape (batch,)
         pace : float32, shape (batch,)
-            Notes owed per step; negative where nothing is counted, as in a primer.
+            Notes owed per step; negative in a primer, of which neither notes nor pitch classes are counted.
 
         Returns
         -------
@@ -73,6 +73,7 @@ class Listener:
         grown = ops.where(is_pitch, heard["hash"] * _FACTOR + code, heard["hash"])
         owed = heard["owed"] + pace * ops.cast(now - heard["now"], "float32") - ops.cast(is_pitch, "float32")
         fresh = is_bar & (register(before, "bars") > 0)
+        sounded = self._sounded(after, ops.where(is_length & (pace >= 0), value, 0))
         return {
             "bar": bar,
             "next_bar": ops.where(is_bar, bar + register(after, "bar_steps"), heard["next_bar"]),
@@ -83,7 +84,7 @@ class Listener:
             "silent": ops.where(fresh, (heard["silent"] + 1) * (1 - heard["filled"]), heard["silent"]),
             **_closed(heard, (is_bar | is_place) & (heard["hash"] != 0), register(before, "bar_steps")),
             "ends": _begun(heard, is_pitch),
-            "heights": heard["heights"] + self._sounded(after, ops.where(is_length, value, 0)),
+            "heights": heard["heights"] + sounded,
             "owed": ops.where(pace >= 0, owed, heard["owed"]),
         }
 

@@ -8,7 +8,7 @@ from ..codecs import EventsCodec
 from ..errors import InputError
 from .backend import to_numpy
 from .base import checked_seed, checked_sequences, whole_number
-from .controls import CONTROLS
+from .controls import CONTROLS, checked_number
 from .labels import seen_controls
 from .learning import codec_for, digest_of, encoded, pieces_to_learn, warn_of
 from .likelihood import Scorer
@@ -22,6 +22,24 @@ from .windows import TokenWindows
 
 class LSTMComposer(NetworkComposer):
     """Long short-term memory (Hochreiter and Schmidhuber 1997) over event tokens.
+
+    Beside bars, genre, primer and seed, `compose`, `compose_many` and `stream` take what the piece shall be (None,
+    the default, leaves it to the composer) and how tokens are drawn:
+
+    - `key`: such as "A minor" or "F# major". A primer is continued in its own, unless another is asked for.
+    - `tempo`: beats per minute; a beat is a quarter note, in 6/8, 9/8 and 12/8 a dotted one, in x/2 a half note.
+    - `meter`: one of the training data's, such as "3/4"; it holds to the end.
+    - `density`: notes per quarter note, 0.1 to 16.
+    - `polyphony`: notes that sound at once, at most, 1 to 16.
+    - `pitch_range`: lowest and highest MIDI pitch, such as (48, 72); percussion is not bound by it.
+    - `instrument`: General MIDI name or program of all pitched tracks, or a list with one for each.
+    - `temperature`: 0 takes the likeliest token, below 1 is more cautious, above it bolder; 1.
+    - `top_k`, `top_p`, `min_p`: tokens that are kept: the likeliest, as many as hold this probability, those at least
+      this fraction as likely as the best; None, 0.98, 0.
+    - `repetition_penalty`: nats that a note loses for every statement of a loop of a bar or less beyond four; 1.
+
+    In the piece's `meta`, `asked_...` and `achieved_...` tell what was asked and what it is, `warning` what went
+    wrong.
 
     Parameters
     ----------
@@ -85,13 +103,12 @@ class LSTMComposer(NetworkComposer):
         given = {"embedding": embedding, "units": units, "layers": layers, "dropout": dropout}
         given |= {"filters": filters, "echo": echo}
         sizes = {**self.presets[preset], **{name: value for name, value in given.items() if value is not None}}
-        if min(sizes["embedding"], sizes["units"], sizes["layers"]) < 1 or not 0 <= sizes["dropout"] < 1:
-            raise InputError(f"sizes must be at least 1 and dropout in [0, 1), not {sizes}")
         self.preset, self.codec, self.seed = preset, codec, whole_number("seed", seed, 0)
-        self.embedding, self.units, self.layers, self.dropout = (
-            sizes[n] for n in ("embedding", "units", "layers", "dropout")
+        self.embedding, self.units, self.layers = (
+            whole_number(name, sizes[name], 1) for name in ("embedding", "units", "layers")
         )
-        self.filters, self.echo = sizes["filters"], whole_number("echo", sizes["echo"], 0)
+        self.filters, self.echo = (whole_number(name, sizes[name], 0) for name in ("filters", "echo"))
+        self.dropout = checked_number("dropout", sizes["dropout"], 0, 0.99, "of the activations")
 
     def get_config(self):
         """Constructor arguments but the codec."""

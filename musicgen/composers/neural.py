@@ -108,7 +108,8 @@ class Schedule:
     Parameters
     ----------
     learning_rate : float
-    epochs, patience : int
+    epochs : int
+    patience : int or None
     minutes : float or None
     checkpoint : path-like or None
     checkpoint_every : int
@@ -141,12 +142,17 @@ class Schedule:
         progress,
         callbacks,
     ):
-        self.epochs, self.patience = whole_number("epochs", epochs, 1), patience
+        self.epochs = whole_number("epochs", epochs, 1)
+        self.patience = None if patience is None else whole_number("patience", patience, 1)
         for name, value in {"learning_rate": learning_rate, "minutes": minutes}.items():
-            if value is not None and not (np.isfinite(value) and value > 0):
+            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if value is not None and not (number and np.isfinite(value) and value > 0):
                 raise InputError(f"{name} must be above 0, not {value!r}")
         self.learning_rate, self.minutes = learning_rate, minutes
-        self.checkpoint, self.checkpoint_every, self.resume = checkpoint, checkpoint_every, resume
+        self.checkpoint, self.resume = checkpoint, resume
+        self.checkpoint_every = whole_number("checkpoint_every", checkpoint_every, 1)
+        if resume and checkpoint is None:
+            raise InputError("resume needs a checkpoint", remedy="give the folder of the training that is to go on")
         self.log_dir, self.progress, self.callbacks = log_dir, progress, callbacks
         self.devices, self.policy = choose_devices(devices), choose_policy(precision)
         self.devices.check(self.policy)

@@ -34,10 +34,9 @@ class Plan:
         self.drawing = SamplingControls(**drawing)
         seen = composer.provenance.get("controls", {})
         self.asked = Asked(self.codec, seen, bars=bars, genre=genre, primed=primer is not None, **wanted)
-        self.guidance = self.asked.guidance(
-            checked_number("repetition_penalty", options["repetition_penalty"], 0, 100, "nats")
-        )
+        penalty = checked_number("repetition_penalty", options["repetition_penalty"], 0, 100, "nats")
         self.primer = None if primer is None else Primer(self.codec, primer, self.asked.tokens())
+        self.guidance = self.asked.guidance(penalty, self.primer)
         self._settings = {
             name: value
             for name, value in options.items()

@@ -5,12 +5,17 @@ import math
 import numpy as np
 
 from ..codecs.grammar import TYPE
-from ..codecs.spec import TEMPI
+from ..codecs.spec import KEYS, TEMPI, key_name
 from ..datasets.labels import labelled
 from ..errors import InputError
 from ..notes import NoteSequence
+from ..score.key import key_lead
 from ..timing import Timing
 from .base import checked_sequences
+
+_OF_COMPOSING = ("composer", "seed", "number", "bars", "primer", "warning", "temperature", "top_k", "top_p", "min_p")
+_OF_COMPOSING += ("repetition_penalty", "smoothness", "truncation")
+_LABELS = (("Genre", "genre"), ("Key", "key"))  # controls that stand in `meta`
 
 
 class Primer:
@@ -37,7 +42,10 @@ class Primer:
         self.codec, self.sequence = codec, checked_sequences([sequence], "primer")[0]
         self._check_tracks()
         self.timing = continued_timing(self.sequence)
-        self.tokens = self._encoded(dict(controls))
+        self._asked = {name: controls[kind] for kind, name in _LABELS if kind in controls}
+        labels = labelled(self.sequence.replace(meta=self._asked))
+        self.key = key_name(labels.meta.get("key"))
+        self.tokens = self._encoded(labels, dict(controls))
         bars = self.timing.first_bars(self.bars)
         end = float(self.timing.seconds_to_quarters(self.sequence.duration))
         free = math.ceil((end - bars[-1]) * codec.resolution - 1e-3)
@@ -54,10 +62,18 @@ class Primer:
         """The piece's tracks, and those that only the codec has."""
         return self.sequence.tracks + self.codec.tracks[len(self.sequence.tracks) :]
 
+    @property
+    def key_lead(self):
+        """By how much `key` fits the piece better than any other key; 0 where there is none to tell."""
+        try:
+            return 0.0 if self.key is None else key_lead(self.sequence, KEYS.index(self.key))
+        except InputError:  # percussion alone, though a key is noted
+            return 0.0
+
     def continued(self, tokens, meta):
         """The piece and what new tokens add to it, as a NoteSequence that may sound beyond its last bar."""
         given = self.sequence
-        meta = {**given.meta, **meta, "primer": given.meta.get("title", "a given piece")}
+        meta = meta_beside_primer(given, {**self._asked, **meta})
         whole = self.codec.decode(
             np.concatenate([self.tokens, tokens]), timing=self.timing, tracks=self.tracks, meta=meta
         )
@@ -65,13 +81,12 @@ class Primer:
         notes = np.concatenate([given.notes, added])
         return NoteSequence(notes, self.tracks, self.timing, max(whole.duration, given.duration), whole.meta)
 
-    def _encoded(self, controls):
-        meta = {name: controls.pop(kind) for kind, name in (("Genre", "genre"), ("Key", "key")) if kind in controls}
-        labels = labelled(self.sequence.replace(meta=meta))
+    def _encoded(self, labels, controls):
         tokens = self.codec.encode(labels.replace(timing=self.timing))[:-1]
         qpm = 60.0 * self.timing.quarters_per_beat / float(self.timing.beats[-1] - self.timing.beats[-2])
         controls["Tempo"] = nearest_tempo(qpm)
-        for kind, value in controls.items():
+        for kind in controls.keys() - dict(_LABELS):
+            value = controls[kind]
             tokens[self.codec.grammar.types[tokens] == TYPE[kind]] = self.codec.token(f"{kind}_{value}")
         return tokens
 
@@ -97,6 +112,16 @@ class Primer:
                     f"this composer's is {kinds[tracks[index].drum]}",
                     remedy="put the primer's tracks into the composer's order",
                 )
+
+
+def meta_beside_primer(primer, meta):
+    """`meta` of a continuation: what the primer tells of itself, not of how it was composed, and what is new."""
+    own = {
+        name: value
+        for name, value in primer.meta.items()
+        if name not in _OF_COMPOSING and not name.startswith(("asked_", "achieved_"))
+    }
+    return {**own, **meta, "primer": primer.meta.get("title", "a given piece")}
 
 
 def nearest_tempo(qpm):

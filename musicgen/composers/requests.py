@@ -8,7 +8,7 @@ from ..notes import NoteSequence
 from ..timing import Timing
 from .base import checked_sequences, finished
 from .controls import achieved
-from .primers import continued_timing
+from .primers import continued_timing, meta_beside_primer
 
 
 def told_of(composer, *, genre, seed, number, bars, options):
@@ -64,7 +64,7 @@ class Continuation:
         tracks = given.tracks
         tracks += tuple(getattr(self.codec, "tracks", tracks[:1])[len(tracks) :])
         added = self.cutter.piece(np.concatenate([silence, lines]), timing=self.timing, tracks=tracks)
-        meta = {**given.meta, **meta, "primer": given.meta.get("title", "a given piece")}
+        meta = meta_beside_primer(given, meta)
         notes = np.concatenate([given.notes, added.notes])
         piece = NoteSequence(notes, tracks, self.timing, max(added.duration, given.duration), meta)
         return finished(piece, self.bars + bars)

@@ -35,7 +35,9 @@ class TrainingState:
         self.path, self.settings, self.every = Path(path), json.loads(json.dumps(settings)), every
         self.resume = resume
         if not resume and (self.path / _STATE).exists():
-            raise InputError("holds an unfinished training", path=path, remedy=f"resume it, or {_REMEDY}")
+            raise InputError(
+                "holds an unfinished training", path=path, remedy=f"resume it (--resume, resume=True), or {_REMEDY}"
+            )
         check_place(self.path)
 
     def is_due(self, step):

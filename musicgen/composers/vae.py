@@ -21,8 +21,8 @@ from .neural import Schedule
 from .walks import Walk
 from .writing import Writer
 
-BATCH = 128  # fragments at most; fewer where an epoch would else have fewer steps than
-STEPS = 128
+BATCH = 4096  # steps of time in a batch at most, of fragments side by side; fewer fragments where an epoch would else
+STEPS = 128  # have fewer steps of training than this
 LOOKED_AT = 20_000  # fragments from which the latent space is told
 LITTLE = 1.0  # bits per fragment below which the latent counts as ignored
 
@@ -175,7 +175,8 @@ class VAEComposer(Mixing, FragmentComposer):
         validation : iterable of NoteSequence, or path-like, optional
             Held-out pieces.
         batch_size : int, optional
-            Fragments per step. Default: 8 to 128, so that an epoch of little data still has some 128 steps.
+            Fragments per step. Default: 8 to 128 of two bars, fewer longer ones, so that an epoch of
+            little data still has some 128 steps.
         learning_rate, patience, minutes, checkpoint, checkpoint_every, resume
             As in `LSTMComposer.fit`.
         log_dir, devices, precision, progress, callbacks
@@ -213,7 +214,8 @@ class VAEComposer(Mixing, FragmentComposer):
         )
         cut, check = self._cut(sequences, validation)
         tokens, check = cut.tokens, None if check is None else check.tokens
-        size = schedule.batch_size(batch_size, int(np.clip(len(tokens) // STEPS, 8, BATCH)))
+        most = max(8, BATCH // tokens.shape[1])
+        size = schedule.batch_size(batch_size, int(np.clip(len(tokens) // STEPS, 8, most)))
         size = min(size, len(tokens) // schedule.devices.count * schedule.devices.count)
         if not size:
             raise InputError(

@@ -53,12 +53,48 @@ def estimate_key(sequence, *, among=None):
     'G major'
     """
     allowed = np.ones(len(KEYS), bool) if among is None else _chosen(among)
+    return KEYS[int(np.argmax(np.where(allowed, PROFILES @ _sounding(sequence), -np.inf)))]
+
+
+def key_lead(sequence, key):
+    """By how much a key fits a piece better than any other, as `estimate_key` judges.
+
+    Parameters
+    ----------
+    sequence : NoteSequence
+    key : int
+        Index into `KEYS`.
+
+    Returns
+    -------
+    float
+        Difference of two correlations: above 0 where this is the estimated key, 0 where all fit alike.
+
+    Raises
+    ------
+    InputError
+        If no pitched note sounds.
+
+    Examples
+    --------
+    >>> from musicgen import NoteSequence
+    >>> scale = NoteSequence([(k, k + 1, pitch, 80, 0) for k, pitch in enumerate([67, 69, 71, 72, 74, 78, 79])])
+    >>> key_lead(scale, KEYS.index("G major")) > 0 > key_lead(scale, KEYS.index("C major"))
+    True
+    """
+    sounding = _sounding(sequence)
+    size = np.linalg.norm(sounding - sounding.mean())
+    fits = PROFILES @ sounding / size if size > 1e-9 else np.zeros(len(KEYS))
+    return float(fits[key] - np.delete(fits, key).max())
+
+
+def _sounding(sequence):
+    """Seconds that each pitch class sounds: float64, shape (12,)."""
     notes = sequence.notes
     pitched = notes[~np.array([track.drum for track in sequence.tracks], dtype=bool)[notes["track"]]]
     if not len(pitched):
         raise InputError("a piece without pitched notes has no key")
-    sounding = np.bincount(pitched["pitch"] % 12, weights=pitched["end"] - pitched["start"], minlength=12)
-    return KEYS[int(np.argmax(np.where(allowed, PROFILES @ sounding, -np.inf)))]
+    return np.bincount(pitched["pitch"] % 12, weights=pitched["end"] - pitched["start"], minlength=12)
 
 
 def _chosen(among):
