@@ -1,8 +1,9 @@
 """Make benchmarks/RESULTS.md from results/*.json and readings/*.md.
 
 A reading, readings/NAME.md, is a few sentences on what the figures of results/NAME.json mean. They stand above the
-table, or around it if a line of the reading is `<!-- table -->`. `--check` writes nothing and fails if RESULTS.md
-is not up to date.
+table, or around it if a line of the reading is `<!-- table -->`. A benchmark that was run set by set has
+a result, and perhaps a reading, for each: NAME.SET.json. `--check` writes nothing and fails if RESULTS.md is not
+up to date.
 """
 
 import argparse
@@ -60,10 +61,12 @@ def render(folder):
     paths = {path.stem: path for path in Path(folder).glob("results/*.json")}
     readings = {path.stem: path.read_text(encoding="utf-8") for path in Path(folder).glob("readings/*.md")}
     for name in sorted(set(readings) - set(paths)):
+        script = name.partition(".")[0]
         raise InputError(
-            f"reading of {name}, which has no results", remedy=f"run benchmarks/{name}.py --json results/{name}.json"
+            f"reading of {name}, which has no results",
+            remedy=f"run benchmarks/{script}.py --json results/{name}.json",
         )
-    names = sorted(paths, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    names = sorted(paths, key=_place)
     contents = {name: load(paths[name]) for name in names}
     if not contents:
         return INTRODUCTION + "\nNo benchmark has been run yet.\n"
@@ -114,8 +117,16 @@ def _said(said):
     return "\n\n".join(lists)
 
 
+def _place(name):
+    """Sorts results: benchmarks as in `ORDER`, then others, each before its sets."""
+    benchmark = name.partition(".")[0]
+    return ORDER.index(benchmark) if benchmark in ORDER else len(ORDER), name
+
+
 def _title(name):
-    return name.replace("_", " ").capitalize()
+    benchmark, _, part = name.partition(".")
+    title = benchmark.replace("_", " ").capitalize()
+    return f"{title} of {part}" if part else title
 
 
 def _table(rows):

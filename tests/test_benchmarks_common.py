@@ -162,6 +162,19 @@ def test_the_report_holds_tables_readings_and_verdicts(common, report, tmp_path)
     assert "abacus, 2 cores, 8.0 GiB, Linux; python 3.11.2." in text
 
 
+def test_results_of_sets_stand_behind_their_benchmark(common, report, tmp_path):
+    names = ("learning", "learning.folk", "learning.clips", "metrics")
+    folder = written(tmp_path, common, **{name: result(common, row()) for name in names})
+    (folder / "readings" / "learning.folk.md").write_text("Songs.", encoding="utf-8")
+    text = report.render(folder)
+    heads = ["## Learning\n", "## Learning of clips\n", "## Learning of folk\n\nSongs.", "## Metrics\n"]
+    assert sorted(heads, key=text.index) == heads
+    assert "[Learning of folk](#learning-of-folk)" in text
+    (folder / "readings" / "learning.bach.md").write_text("None.", encoding="utf-8")
+    with pytest.raises(InputError, match=r"run benchmarks/learning\.py --json results/learning\.bach\.json"):
+        report.render(folder)
+
+
 def test_the_report_run_twice_gives_the_same_file(common, report, tmp_path, capsys):
     folder = written(tmp_path, common, first_way=result(common, row()))
     assert report.main(["--folder", str(folder), "--check"]) == 1
