@@ -153,7 +153,10 @@ def test_details_open_and_tables_scroll_by_keyboard(page):
     page.press("Enter")
     assert page.run("document.querySelector('details').open")
     page.resize(360, 800)
+    page.until("document.querySelector('.wide').scrollWidth > document.querySelector('.wide').clientWidth")
     page.run("document.querySelector('.wide').focus()")
+    page.until("document.activeElement === document.querySelector('.wide')")
+    page.run("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     for _ in range(3):
         page.press("ArrowRight")
     page.until("document.querySelector('.wide').scrollLeft > 0")
