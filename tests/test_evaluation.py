@@ -1,6 +1,7 @@
 """`evaluate` and `musicgen evaluate`: one reference for several sets, tables, JSON, refusals."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import musicgen
 from musicgen.baselines import random_notes, shuffled_bars
 from musicgen.cli import main
 from musicgen.errors import InputError
-from musicgen.metrics import COHERENCE, MEASURES, NOISE, QUALITY, Reference
+from musicgen.metrics import COHERENCE, MEASURES, NOISE, PAPERS, QUALITY, Reference
 from musicgen.metrics.evaluation import PER_PIECE
+from musicgen.metrics.papers import OWN
 from musicgen.notes import NoteSequence
 
 
@@ -55,6 +57,15 @@ def test_every_figure_has_a_definition_and_an_interval(reference):
                 assert side.high <= standard.high, figure.name
     with pytest.raises(KeyError):
         found["beauty"]
+
+
+def test_every_measure_names_its_paper_or_says_that_there_is_none():
+    for name, measure in {**MEASURES, **NOISE, **COHERENCE, **QUALITY}.items():
+        cited = re.findall(r"[A-Z][\w ]+?(?: et al\.)? \d{4}", measure.paper)
+        assert set(cited) <= set(PAPERS), name
+        assert cited or measure.paper == OWN, name
+        assert not re.search(r"\d{4}", measure.definition), f"{name}: papers are cited apart"
+    assert all(re.search(rf"{name[-4:]}\b", paper) for name, paper in PAPERS.items()), "names end with the year"
 
 
 def test_values_of_every_piece_are_there_and_cannot_change(reference):

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicgen.errors import InputError
-from musicgen.metrics import frechet_distance, longest_verbatim_run, mean_interval
+from musicgen.metrics import QUALITY, frechet_distance, longest_verbatim_run, mean_interval
 from musicgen.metrics.classifier import PENALTY, SoftmaxRegression
 from musicgen.metrics.copying import moves
-from musicgen.metrics.distances import FLOOR, divergence, set_distances, shared_area, shares
+from musicgen.metrics.distances import FLOOR, divergence, farthest_divergence, set_distances, shared_area, shares
 from musicgen.metrics.facts import Facts
 from musicgen.metrics.features import DISTRIBUTIONS, histograms
 from musicgen.metrics.intervals import interval, resamples
@@ -68,6 +68,15 @@ def test_shared_area_and_divergence_by_hand():
     assert np.isnan(shares([0, 0])).all()
 
 
+def test_no_divergence_is_greater_than_that_of_histograms_that_never_meet():
+    apart = divergence([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])  # 0.99 + 0.01 / 3 in one bin of each, 0.01 / 3 in the other
+    assert apart == pytest.approx((298 / 300 - 1 / 300) * math.log(298))
+    assert farthest_divergence(3) == pytest.approx(apart)
+    assert divergence([1.0, 0.0, 0.0], [0.0, 0.5, 0.5]) < apart
+    assert QUALITY["pitch_class_divergence"].high == farthest_divergence(12)
+    assert QUALITY["density_divergence"].high == farthest_divergence(33)
+
+
 def test_divergence_is_scipys():
     entropy = pytest.importorskip("scipy.stats", reason="scipy comes with the extra for transcription").entropy
     first, second = shares([[6, 2, 1], [1, 1, 8]]), shares([[1, 2, 1], [5, 3, 2]])
@@ -95,7 +104,7 @@ def test_densities_of_distances_are_scipys():
     between = np.linalg.norm(pieces[:, None] - references, axis=2).ravel()
     within = np.linalg.norm(references[:, None] - references, axis=2)[np.triu_indices(80, 1)]
     grid = np.linspace(0, max(between.max(), within.max()), 2000)
-    p, q = (stats.gaussian_kde(values)(grid) for values in (between, within))
+    p, q = (stats.gaussian_kde(values)(grid) for values in (within, between))
     p, q = p / p.sum(), q / q.sum()
     assert found.overlap[0] == pytest.approx(np.minimum(p, q).sum(), abs=5e-3)
     p, q = ((1 - FLOOR) * side + FLOOR / len(grid) for side in (p, q))
