@@ -119,6 +119,26 @@ def test_the_table_begins_with_the_levels(reference):
     assert any(line.startswith("phrase order") and " to " in line for line in lines)
 
 
+def test_the_table_says_how_to_read_it(reference):
+    table = musicgen.evaluate(TUNES[:5], reference).table()
+    assert "Few pieces have less variety than many" in table
+    assert "-: not defined" in table, "structureness_long of four bars"
+    assert "single piece" not in table
+    assert "Few pieces" not in musicgen.evaluate(TUNES, reference).table()
+
+
+def test_a_single_piece_has_figures_and_no_intervals(reference):
+    alone = musicgen.evaluate(TUNES[:1], reference)
+    assert "A single piece has no interval" in alone.table()
+    assert " to " not in alone.table().splitlines()[3].split("share")[0][:60]
+    for figure in alone.figures:
+        assert np.isnan(figure.pieces.low), figure.name
+        assert np.isnan(figure.pieces.high), figure.name
+    assert np.isfinite(alone["quality_level"].pieces.value)
+    assert np.isfinite(alone["quality_level"].references.low)
+    assert np.isfinite(alone["noise_level"].pieces.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -159,7 +179,7 @@ def test_the_command_prints_a_table_and_writes_json(folders, capsys):
     assert content["figures"]["noise_level"]["family"] == "noise"
     assert len(content["values"]["coherence_level"]) == 3
     assert main(["evaluate", str(folders / "new" / "0.mid"), "--reference", str(folders / "real")]) == 0
-    assert "1 pieces beside 12 references" in capsys.readouterr().out
+    assert "1 piece beside 12 references" in capsys.readouterr().out
 
 
 def test_the_command_names_what_it_refuses(folders, capsys):

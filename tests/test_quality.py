@@ -256,3 +256,20 @@ def test_intervals_of_means_hold_the_truth_in_95_of_100_cases():
 def test_means_leave_out_what_is_not_defined():
     assert mean_interval([1.0, math.nan, 3.0]).value == 2.0
     assert all(map(math.isnan, mean_interval([math.nan])))
+
+
+def test_one_value_has_a_mean_and_no_interval():
+    value, low, high = mean_interval([math.nan, 3.0])
+    assert value == 3.0
+    assert math.isnan(low)
+    assert math.isnan(high)
+
+
+def test_intervals_of_means_are_scipys():
+    """Of a mean the bias of the draws is next to nothing, so that the percentiles of any bootstrap are the same."""
+    stats = pytest.importorskip("scipy.stats", reason="scipy comes with the extra for transcription")
+    values = np.random.default_rng(9).exponential(2.0, 50)
+    found = mean_interval(values, draws=20000, seed=1)
+    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20000, rng=2).confidence_interval
+    assert found[1:] == pytest.approx(tuple(theirs), abs=0.02)
+    assert found.high - found.value > found.value - found.low, "as skewed as the values"

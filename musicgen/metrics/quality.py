@@ -19,7 +19,7 @@ from .distances import (
     shares,
 )
 from .features import DISTRIBUTIONS, VECTOR
-from .intervals import interval, mean_interval, resamples
+from .intervals import UNKNOWN, interval, mean_interval, resamples
 from .novelty import COPIED_NOTES, copies
 from .papers import OWN
 from .sets import ALL_MEASURES, VOCAB_SIZE
@@ -200,6 +200,7 @@ def of_sets(measured, known, *, draws=DRAWS, seed=0):
     Returns
     -------
     dict of str to Interval
+        Without ends where either set is a single piece.
     """
     weights = resamples(len(measured), draws, seed=seed)
     known_weights = resamples(len(known.measured), draws, seed=seed + 1)
@@ -216,6 +217,8 @@ def of_sets(measured, known, *, draws=DRAWS, seed=0):
         found = _distances(sides, draws, seed)
         figures |= {f"{name}_distance_{key}": getattr(found, key) for key in found._fields}
     figures["quality_level"] = _mean_of_defined([figures[f"{name}_overlap"] for name in DISTRIBUTIONS])
+    if min(len(measured), len(known.measured)) < 2:
+        return {name: UNKNOWN._replace(value=float(found[0])) for name, found in figures.items()}
     return {name: interval(figures[name], low=QUALITY[name].low, high=QUALITY[name].high) for name in figures}
 
 
