@@ -146,26 +146,61 @@ def presets():
 
 
 def measures():
-    """Every table of measures that `musicgen.metrics` makes public."""
+    """Every table of measures that `musicgen.metrics` makes public: of one piece, then by family."""
     from musicgen import metrics
+    from musicgen.metrics.features import DISTRIBUTIONS
+    from musicgen.metrics.quality import OF_DISTRIBUTION
 
-    tables = {name: getattr(metrics, name) for name in metrics.__all__}
-    tables = {name: table for name, table in tables.items() if isinstance(table, dict) and _is_table(table)}
     parts = []
-    for name in sorted(tables, key=lambda name: name != "MEASURES"):  # of one piece first
+    for name in ("MEASURES", *map(str.upper, metrics.FAMILIES)):
+        table = getattr(metrics, name)
         parts.append(f"## {name.capitalize()}\n\n`metrics.{name}`: {comment_of(metrics, name)}")
-        parts += [f"`{key}`\n: {_measured(measure)}" for key, measure in tables[name].items()]
+        of_distributions = {f"{distribution}_{kind}" for distribution in DISTRIBUTIONS for kind in OF_DISTRIBUTION}
+        parts += [f"`{key}`\n: {_measured(measure)}" for key, measure in table.items() if key not in of_distributions]
+        if name == "QUALITY":
+            parts += [*_distributions(DISTRIBUTIONS), *_figures_of_distributions(metrics.QUALITY, OF_DISTRIBUTION)]
     return "\n\n".join(parts)
 
 
-def _is_table(table):
-    return all(hasattr(measure, "definition") for measure in table.values())
+def _distributions(table):
+    told = "drum tracks left out, on one grid for all pieces, after {term}`Yang and Lerch 2020`"
+    yield f"### Distributions\n\nWhat the notes of a piece are counted by, {told}:"
+    rows = ["| name | what is counted | unit | bins |", "| --- | --- | --- | ---: |"]
+    for name, each in table.items():
+        rows.append(f"| `{name}` | {each.definition} | {each.unit or 'pairs'} | {len(each.bins) + 1} |")
+    yield "\n".join(rows)
+    yield "Each has these figures of `metrics.QUALITY`:"
+
+
+def _figures_of_distributions(quality, kinds):
+    for kind, standard in kinds.items():
+        named = {key: each for key, each in quality.items() if key.endswith(f"_{kind}")}
+        first = next(iter(named))
+        high = max(each.high for each in named.values())
+        yield f"`{kind}`, such as `{first}`\n: {_measured(standard._replace(high=high))}"
 
 
 def _measured(measure):
     high = "and up" if math.isinf(measure.high) else f"to {measure.high:.4g}"
-    scale = ", ".join(filter(None, [measure.unit, f"{measure.low:.4g} {high}"]))
-    return f"*{scale}.* {measure.definition}"
+    reach = f"up {high}" if math.isinf(measure.low) else f"{measure.low:.4g} {high}"
+    return f"*{measure.unit or 'no unit'}, {reach}.* {measure.definition} {_sourced(measure.paper)}"
+
+
+def _sourced(paper):
+    """What a measure says of its paper, short names as links into the list of papers."""
+    from musicgen.metrics import PAPERS
+
+    names = "|".join(map(re.escape, sorted(PAPERS, key=len, reverse=True)))
+    text = re.sub(names, lambda found: f"{{term}}`{found[0]}`", paper)
+    return f"Source: {text}."
+
+
+def papers():
+    """Every paper that a measure cites, as terms that can be linked to."""
+    from musicgen.metrics import PAPERS
+
+    told = "\n\n".join(f"{name}\n  {paper}." for name, paper in PAPERS.items())
+    return f"```{{glossary}}\n{told}\n```"
 
 
 def functions(room):
@@ -272,6 +307,7 @@ KINDS = {
     "examples": examples,
     "figure": figure,
     "measures": measures,
+    "papers": papers,
     "presets": presets,
     "functions": functions,
     "commands": commands,

@@ -13,6 +13,8 @@ import pytest
 
 import musicgen
 from musicgen import cli, metrics
+from musicgen.metrics.features import DISTRIBUTIONS
+from musicgen.metrics.quality import OF_DISTRIBUTION
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -71,9 +73,25 @@ def test_links_to_other_files_lead_to_their_pages_or_nowhere(maker):
 
 
 def test_every_measure_is_told_with_unit_and_range(pages):
-    for name in (*metrics.MEASURES, *metrics.NOISE, *metrics.COHERENCE, *metrics.QUALITY):
-        assert f"\n`{name}`\n: *" in pages["metrics.md"]
-    assert "`pitches`\n: *pitches, 0 to 128.* Number" in pages["metrics.md"]
+    told = pages["metrics.md"]
+    of_distributions = {f"{name}_{kind}" for name in DISTRIBUTIONS for kind in OF_DISTRIBUTION}
+    for name in {*metrics.MEASURES, *metrics.NOISE, *metrics.COHERENCE, *metrics.QUALITY} - of_distributions:
+        assert f"\n`{name}`\n: *" in told
+    assert "`pitches`\n: *pitches, 0 to 128.* Number of distinct pitches. Source: {term}`Yang and Lerch 2020`" in told
+    assert "`coherence_level`\n: *no unit, 0 to 1.* " in told
+    assert "`bar_line_smoothness`\n: *no unit, up to 1.* " in told
+    assert of_distributions < set(metrics.QUALITY)
+    for name, distribution in DISTRIBUTIONS.items():
+        assert f"\n| `{name}` | {distribution.definition} | " in told
+    for kind, standard in OF_DISTRIBUTION.items():
+        assert f"\n`{kind}`, such as `pitch_{kind}`\n: *{standard.unit or 'no unit'}, 0 to " in told
+
+
+def test_every_cited_paper_is_told(pages):
+    told = pages["metrics.md"]
+    cited = set(re.findall(r"\{term\}`(.+?)`", told))
+    assert cited == set(metrics.PAPERS)
+    assert all(f"\n{name}\n  {paper}." in told for name, paper in metrics.PAPERS.items())
 
 
 def test_every_option_of_every_command_is_told(pages):

@@ -1,6 +1,7 @@
 """`evaluate` and `musicgen evaluate`: one reference for several sets, tables, JSON, refusals."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import musicgen
 from musicgen.baselines import random_notes, shuffled_bars
 from musicgen.cli import main
 from musicgen.errors import InputError
-from musicgen.metrics import COHERENCE, MEASURES, NOISE, QUALITY, Reference
+from musicgen.metrics import COHERENCE, MEASURES, NOISE, PAPERS, QUALITY, Reference
 from musicgen.metrics.evaluation import PER_PIECE
+from musicgen.metrics.papers import OWN
 from musicgen.notes import NoteSequence
 
 
@@ -55,6 +57,15 @@ def test_every_figure_has_a_definition_and_an_interval(reference):
                 assert side.high <= standard.high, figure.name
     with pytest.raises(KeyError):
         found["beauty"]
+
+
+def test_every_measure_names_its_paper_or_says_that_there_is_none():
+    for name, measure in {**MEASURES, **NOISE, **COHERENCE, **QUALITY}.items():
+        cited = re.findall(r"[A-Z][\w ]+?(?: et al\.)? \d{4}", measure.paper)
+        assert set(cited) <= set(PAPERS), name
+        assert cited or measure.paper == OWN, name
+        assert not re.search(r"\d{4}", measure.definition), f"{name}: papers are cited apart"
+    assert all(re.search(rf"{name[-4:]}\b", paper) for name, paper in PAPERS.items()), "names end with the year"
 
 
 def test_values_of_every_piece_are_there_and_cannot_change(reference):
@@ -108,6 +119,26 @@ def test_the_table_begins_with_the_levels(reference):
     assert any(line.startswith("phrase order") and " to " in line for line in lines)
 
 
+def test_the_table_says_how_to_read_it(reference):
+    table = musicgen.evaluate(TUNES[:5], reference).table()
+    assert "Few pieces have less variety than many" in table
+    assert "-: not defined" in table, "structureness_long of four bars"
+    assert "single piece" not in table
+    assert "Few pieces" not in musicgen.evaluate(TUNES, reference).table()
+
+
+def test_a_single_piece_has_figures_and_no_intervals(reference):
+    alone = musicgen.evaluate(TUNES[:1], reference)
+    assert "A single piece has no interval" in alone.table()
+    assert " to " not in alone.table().splitlines()[3].split("share")[0][:60]
+    for figure in alone.figures:
+        assert np.isnan(figure.pieces.low), figure.name
+        assert np.isnan(figure.pieces.high), figure.name
+    assert np.isfinite(alone["quality_level"].pieces.value)
+    assert np.isfinite(alone["quality_level"].references.low)
+    assert np.isfinite(alone["noise_level"].pieces.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -148,7 +179,7 @@ def test_the_command_prints_a_table_and_writes_json(folders, capsys):
     assert content["figures"]["noise_level"]["family"] == "noise"
     assert len(content["values"]["coherence_level"]) == 3
     assert main(["evaluate", str(folders / "new" / "0.mid"), "--reference", str(folders / "real")]) == 0
-    assert "1 pieces beside 12 references" in capsys.readouterr().out
+    assert "1 piece beside 12 references" in capsys.readouterr().out
 
 
 def test_the_command_names_what_it_refuses(folders, capsys):

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicgen.errors import InputError
-from musicgen.metrics import frechet_distance, longest_verbatim_run, mean_interval
+from musicgen.metrics import QUALITY, frechet_distance, longest_verbatim_run, mean_interval
 from musicgen.metrics.classifier import PENALTY, SoftmaxRegression
 from musicgen.metrics.copying import moves
-from musicgen.metrics.distances import FLOOR, divergence, set_distances, shared_area, shares
+from musicgen.metrics.distances import FLOOR, divergence, farthest_divergence, set_distances, shared_area, shares
 from musicgen.metrics.facts import Facts
 from musicgen.metrics.features import DISTRIBUTIONS, histograms
 from musicgen.metrics.intervals import interval, resamples
@@ -68,6 +68,15 @@ def test_shared_area_and_divergence_by_hand():
     assert np.isnan(shares([0, 0])).all()
 
 
+def test_no_divergence_is_greater_than_that_of_histograms_that_never_meet():
+    apart = divergence([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])  # 0.99 + 0.01 / 3 in one bin of each, 0.01 / 3 in the other
+    assert apart == pytest.approx((298 / 300 - 1 / 300) * math.log(298))
+    assert farthest_divergence(3) == pytest.approx(apart)
+    assert divergence([1.0, 0.0, 0.0], [0.0, 0.5, 0.5]) < apart
+    assert QUALITY["pitch_class_divergence"].high == farthest_divergence(12)
+    assert QUALITY["density_divergence"].high == farthest_divergence(33)
+
+
 def test_divergence_is_scipys():
     entropy = pytest.importorskip("scipy.stats", reason="scipy comes with the extra for transcription").entropy
     first, second = shares([[6, 2, 1], [1, 1, 8]]), shares([[1, 2, 1], [5, 3, 2]])
@@ -95,7 +104,7 @@ def test_densities_of_distances_are_scipys():
     between = np.linalg.norm(pieces[:, None] - references, axis=2).ravel()
     within = np.linalg.norm(references[:, None] - references, axis=2)[np.triu_indices(80, 1)]
     grid = np.linspace(0, max(between.max(), within.max()), 2000)
-    p, q = (stats.gaussian_kde(values)(grid) for values in (between, within))
+    p, q = (stats.gaussian_kde(values)(grid) for values in (within, between))
     p, q = p / p.sum(), q / q.sum()
     assert found.overlap[0] == pytest.approx(np.minimum(p, q).sum(), abs=5e-3)
     p, q = ((1 - FLOOR) * side + FLOOR / len(grid) for side in (p, q))
@@ -247,3 +256,20 @@ def test_intervals_of_means_hold_the_truth_in_95_of_100_cases():
 def test_means_leave_out_what_is_not_defined():
     assert mean_interval([1.0, math.nan, 3.0]).value == 2.0
     assert all(map(math.isnan, mean_interval([math.nan])))
+
+
+def test_one_value_has_a_mean_and_no_interval():
+    value, low, high = mean_interval([math.nan, 3.0])
+    assert value == 3.0
+    assert math.isnan(low)
+    assert math.isnan(high)
+
+
+def test_intervals_of_means_are_scipys():
+    """Of a mean the bias of the draws is next to nothing, so that the percentiles of any bootstrap are the same."""
+    stats = pytest.importorskip("scipy.stats", reason="scipy comes with the extra for transcription")
+    values = np.random.default_rng(9).exponential(2.0, 50)
+    found = mean_interval(values, draws=20000, seed=1)
+    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20000, rng=2).confidence_interval
+    assert found[1:] == pytest.approx(tuple(theirs), abs=0.02)
+    assert found.high - found.value > found.value - found.low, "as skewed as the values"

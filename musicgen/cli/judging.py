@@ -7,7 +7,8 @@ from .common import COUNT, POSITIVE, WHOLE, command, number, read_piece, refusal
 
 
 def add_evaluate(commands):
-    parser = command(commands, "evaluate", _evaluate, "judge pieces beside real ones: quality, noise, coherence")
+    text = "judge pieces beside real ones: quality, noise and coherence, with intervals"
+    parser = command(commands, "evaluate", _evaluate, text)
     parser.add_argument("generated", metavar="GENERATED", help="folder of MIDI files, one MIDI file or score")
     parser.add_argument(
         "--reference",
@@ -15,9 +16,11 @@ def add_evaluate(commands):
         metavar="DATA",
         help="real pieces: folder of MIDI files, recordings or prepared pieces, piano rolls (.mat), or a corpus",
     )
-    parser.add_argument("--json", metavar="FILE", help="write all figures, and all measures of every piece")
+    parser.add_argument("--json", metavar="FILE", help="write all figures, and all measures of every piece, as JSON")
     parser.add_argument("--limit", type=COUNT, default=1000, metavar="N", help="references to measure (default 1000)")
-    parser.add_argument("--seed", type=WHOLE, default=0, help="default 0")
+    parser.add_argument(
+        "--seed", type=WHOLE, default=0, metavar="S", help="of the references held out and of the draws (default 0)"
+    )
 
 
 def _evaluate(options):
@@ -28,7 +31,7 @@ def _evaluate(options):
         check_place(options.json)
     pieces, refused = _judged(Path(options.generated))
     references, refused_references = _references(options.reference)
-    print(f"measuring {len(pieces)} pieces beside {len(references)} references", file=sys.stderr)
+    print(f"measuring: pieces {len(pieces)}, references {len(references)}", file=sys.stderr)
     reference = Reference(references, seed=options.seed, limit=max(2, options.limit))
     found = evaluate(pieces, reference)
     print(found.table())

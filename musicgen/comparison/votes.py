@@ -99,4 +99,4 @@ def _interval(values, low, high):
 
 def _told(found):
     value, low, high = (number(float("nan") if each is None else each, 2) for each in found.values())
-    return f"{value} ({low} to {high})"
+    return f"{value} ({low} to {high})" if found["low"] is not None else value

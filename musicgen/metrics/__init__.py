@@ -2,7 +2,7 @@
 
 `measures` describes one piece, `noise` and `coherence` judge it, `copying` finds copied and repeated passages,
 `quality` and `comparing` set pieces beside references, `evaluation` does all of it at once. A number that is not
-defined (the mean pitch range of no notes) is NaN, never 0.
+defined (the mean pitch range of no notes) is NaN, never 0. `papers` holds what measures cite.
 """
 
 from .coherence import COHERENCE, coherence_level
@@ -13,12 +13,14 @@ from .evaluation import FAMILIES, Evaluation, Figure, Reference, evaluate
 from .intervals import Interval, mean_interval
 from .measures import MEASURES, Measure, describe
 from .noise import NOISE, noise_level
+from .papers import PAPERS
 from .quality import QUALITY, Standard
 
 __all__ = [
     "COHERENCE",
     "MEASURES",
     "NOISE",
+    "PAPERS",
     "Measure",
     "coherence_level",
     "describe",

@@ -11,6 +11,7 @@ from .bars import cosines
 from .calibration import calibrated
 from .facts import Facts, check_sequence
 from .measures import Measure
+from .papers import OWN
 
 #: Bars of a segment that is sought again, by range.
 RANGES = {"short": 2, "middle": 4, "long": 8}
@@ -192,7 +193,7 @@ def diagonal_means(matrix, length):
     return sum(matrix[k : k + size, k : k + size] for k in range(length)) / length
 
 
-_WU = "Wu and Yang, The Jazz Transformer on the Front Line, ISMIR 2020"
+_ENTROPY = "Wu and Yang 2020 (pitch-class histogram entropy)"
 
 #: Every measure of coherence by name.
 COHERENCE = {
@@ -204,6 +205,7 @@ COHERENCE = {
         "it flows, from `bar_line_smoothness` and `phrase_order`, and by what returns, from `phrase_return`. Less "
         "where the same bars return without end: in proportion, where `distinct_bar_share` is below that of nearly "
         "all (99 %) real pieces.",
+        OWN,
         _coherence_level,
     ),
     "phrase_order": Measure(
@@ -213,6 +215,7 @@ COHERENCE = {
         "Correlation of how like two bars are with how like the two bars after them are, over all pairs at least two "
         "bars apart: 0 on average for bars in random order, and for bars that are all alike. Likeness is the cosine "
         "of the onsets by pitch class and sixteenth, less what each of both bars has with all others on average.",
+        f"{OWN}, on a self-similarity matrix (Foote 1999)",
         _phrase_order,
     ),
     "phrase_return": Measure(
@@ -220,9 +223,9 @@ COHERENCE = {
         -2,
         2,
         "`phrase_order` less the same correlation of two bars with one of them and the next of the other: how far "
-        "passages return in the order in which they came, beyond neighbouring bars being alike (paths rather than "
-        "blocks of a self-similarity matrix, Müller, Fundamentals of Music Processing, 2015). 0 on average for bars "
-        "in random order, and about 0 for music without memory, such as a Markov chain's.",
+        "passages return in the order in which they came, beyond neighbouring bars being alike. 0 on average for "
+        "bars in random order, and about 0 for music without memory, such as a Markov chain's.",
+        f"{OWN}, after paths and blocks of self-similarity matrices in Müller 2015",
         _phrase_return,
     ),
     "bar_line_smoothness": Measure(
@@ -232,6 +235,7 @@ COHERENCE = {
         "1 less the ratio of the mean leap across bar lines, within a track, to the mean leap from the end of any "
         "bar to the beginning of any other; leaps of more than an octave count as one. 0 on average for bars in "
         "random order.",
+        OWN,
         _bar_line_smoothness,
     ),
     "chroma_continuity": Measure(
@@ -239,27 +243,32 @@ COHERENCE = {
         -1,
         1,
         "Mean cosine of the chroma of adjacent bars, less that of all pairs of bars.",
+        OWN,
         _chroma_continuity,
     ),
     "groove_consistency": Measure(
         "share",
         0,
         1,
-        f"Share of the sixteenths at which adjacent bars agree whether a note begins ({_WU}), mean over bars.",
+        "Share of the sixteenths at which adjacent bars agree whether a note begins, mean over bars.",
+        "Wu and Yang 2020 (grooving pattern similarity), there of all pairs of bars; of adjacent ones as in "
+        "Dong et al. 2020 (groove consistency)",
         _groove_consistency,
     ),
     "pitch_class_entropy_1_bar": Measure(
         "bits",
         0,
         np.log2(12),
-        f"Entropy of the pitch classes of the notes that begin in a bar, mean over bars ({_WU}).",
+        "Entropy of the pitch classes of the notes that begin in a bar, mean over bars.",
+        _ENTROPY,
         lambda facts: _entropy(facts, 1),
     ),
     "pitch_class_entropy_4_bars": Measure(
         "bits",
         0,
         np.log2(12),
-        f"The same in any four bars in a row ({_WU}).",
+        "The same in any four bars in a row.",
+        _ENTROPY,
         lambda facts: _entropy(facts, 4),
     ),
     "tonal_stability": Measure(
@@ -267,8 +276,8 @@ COHERENCE = {
         -1,
         1,
         "Correlation of the chroma, the time that each pitch class sounds, of four bars with that of the piece, mean "
-        "over any four bars in a row (as in Krumhansl, Cognitive Foundations of Musical Pitch, 1990, there with the "
-        "profile of a key).",
+        "over any four bars in a row.",
+        f"{OWN}, after the profiles of keys in Krumhansl 1990",
         _tonal_stability,
     ),
     **{
@@ -277,7 +286,8 @@ COHERENCE = {
             0,
             1,
             f"How like segments of {length} bars are to the one elsewhere in the piece that each is most like, mean "
-            f"over all (after the structureness indicator in {_WU}, there by scape plots of the sound).",
+            "over all.",
+            "after Wu and Yang 2020 (structureness indicator), there the best fitness in a scape plot of the sound",
             lambda facts, length=length: _structureness(facts, length),
         )
         for name, length in RANGES.items()
@@ -287,6 +297,7 @@ COHERENCE = {
         0,
         1,
         "Cosine of the onsets by pitch class and sixteenth of two bars, mean over all pairs.",
+        f"{OWN}, on a self-similarity matrix (Foote 1999)",
         _self_similarity,
     ),
     "distinct_bar_share": Measure(
@@ -294,6 +305,7 @@ COHERENCE = {
         0,
         1,
         f"Share of the bars that are like no earlier one (likeness below {SAME}).",
+        OWN,
         _distinct_bar_share,
     ),
     "repeated_phrase_share": Measure(
@@ -301,6 +313,7 @@ COHERENCE = {
         0,
         1,
         f"Share of the bars that lie in a repetition of two or more bars (likeness {SAME} or more).",
+        OWN,
         _repeated_phrase_share,
     ),
     "phrase_balance": Measure(
@@ -309,6 +322,7 @@ COHERENCE = {
         1,
         "Phrase repetition that is neither none nor endless: 4 r (1 - r) of `repeated_phrase_share` r, 0 where "
         "nothing or everything is a repetition, 1 where half of the bars are.",
+        OWN,
         _phrase_balance,
     ),
 }

@@ -23,6 +23,9 @@ def shares(counts):
 def shared_area(first, second):
     """Sum over bins of the lesser of two shares, 0 to 1; over the last axis.
 
+    The intersection of histograms (Swain and Ballard, Color indexing, International Journal of Computer Vision 7(1),
+    1991).
+
     Examples
     --------
     >>> float(shared_area(shares([3, 1, 0]), shares([1, 1, 2])))
@@ -32,17 +35,31 @@ def shared_area(first, second):
 
 
 def divergence(first, second):
-    """Kullback-Leibler divergence of `second` from `first` in nats, over the last axis.
+    """Kullback-Leibler divergence in nats, sum of p ln(p/q) for p `first` and q `second`, over the last axis.
 
-    Both are mixed with the uniform distribution (`FLOOR` of it), so that bins which one leaves empty count finitely.
+    How badly `second` tells what `first` holds (Kullback and Leibler, On information and sufficiency, The Annals of
+    Mathematical Statistics 22(1), 1951): 0 for equal shares, else not the same with the sides changed. Both are mixed
+    with the uniform distribution (`FLOOR` of it), so that bins which one leaves empty count finitely.
 
     Examples
     --------
-    >>> round(float(divergence(shares([3, 1]), shares([1, 1]))), 3)
-    0.128
+    >>> first, second = shares([3, 1]), shares([1, 1])
+    >>> round(float(divergence(first, second)), 3), round(float(divergence(second, first)), 3)
+    (0.128, 0.141)
     """
     p, q = ((1 - FLOOR) * np.asarray(side) + FLOOR / np.shape(side)[-1] for side in (first, second))
     return np.maximum(0.0, (p * np.log(p / q)).sum(axis=-1))
+
+
+def farthest_divergence(bins):
+    """The divergence of two histograms of so many bins that never meet, each in one bin: the greatest there is.
+
+    Examples
+    --------
+    >>> round(farthest_divergence(3), 3) == round(float(divergence([1, 0, 0], [0, 0, 1])), 3)
+    True
+    """
+    return float((1 - FLOOR) * np.log1p((1 - FLOOR) * bins / FLOOR))
 
 
 def distances(first, second):
@@ -53,8 +70,8 @@ def distances(first, second):
 
 class SetDistances(NamedTuple):
     """Figures of Yang and Lerch over draws, each of shape (1 + draws,): mean distance `within` the judged set and
-    `between` it and the references, and `overlap` and `divergence` of the distances between from those within the
-    references."""
+    `between` it and the references; of the densities of distances within the references and of those between, the
+    `overlap`, and the `divergence` of the former from the latter."""
 
     within: np.ndarray
     between: np.ndarray
@@ -63,7 +80,11 @@ class SetDistances(NamedTuple):
 
 
 def set_distances(pieces, references, piece_weights, reference_weights):
-    """Distances between pieces within and between two sets (Yang and Lerch 2020).
+    """Distances between pieces within and between two sets.
+
+    Figures of Yang and Lerch (On the evaluation of generative models in music, Neural Computing and Applications 32,
+    2020, online since 2018). Their program takes each density on a grid of its own, so that a divergence compares
+    different distances; here both are on one.
 
     Where the judged pieces are like the references, they are as far from these as these are from one another. The
     densities are estimated by Gaussian kernels of Scott's width and compared on one grid, from 0 to the largest
@@ -93,7 +114,7 @@ def set_distances(pieces, references, piece_weights, reference_weights):
     farthest = max(max(side.values.max() for side in sides), 1e-9)
     between, within = (side.density(farthest) for side in sides[1:])
     means = [side.means() for side in sides[:2]]
-    return SetDistances(*means, shared_area(between, within), divergence(between, within))
+    return SetDistances(*means, shared_area(within, between), divergence(within, between))
 
 
 class _Pairs(NamedTuple):

@@ -16,7 +16,8 @@ CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """A figure, `value`, and the ends of its 95 % interval, `low` and `high`; NaN where nothing is known."""
+    """A figure, `value`, and the ends of its 95 % interval, `low` and `high`; NaN where nothing is known: the ends of
+    a single piece's figure, which tells nothing of others, or all three."""
 
     value: float
     low: float
@@ -104,15 +105,17 @@ def mean_interval(values, *, draws=1000, seed=0, low=-np.inf, high=np.inf):
     Returns
     -------
     Interval
-        NaN if no value is defined.
+        NaN if no value is defined; ends of NaN if only one is.
 
     Examples
     --------
     >>> mean_interval([1.0, 1.0, 4.0, np.nan]).value
     2.0
+    >>> mean_interval([3.0, np.nan])
+    Interval(value=3.0, low=nan, high=nan)
     """
     values = np.asarray(values, np.float64)
     values = values[np.isfinite(values)]
-    if not len(values):
-        return UNKNOWN
+    if len(values) < 2:
+        return UNKNOWN._replace(value=float(values[0])) if len(values) else UNKNOWN
     return interval(resamples(len(values), draws, seed=seed) @ values / len(values), low=low, high=high)

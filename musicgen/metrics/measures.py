@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from .facts import Facts, check_resolution, check_sequence, check_sequences, onset_steps, pitched, true_runs
 from .harmony import SLACK, spans, tonal_distance
+from .papers import OWN
 
 __all__ = [
     "MEASURES",
@@ -41,8 +42,8 @@ def describe(sequence, *, resolution=12, tolerance=0.02):
     Returns
     -------
     dict of str to float
-        One value per entry of `MEASURES`, which holds definition, unit and range of each; NaN where a measure is
-        not defined, as for a piece without notes.
+        One value per entry of `MEASURES`, which holds definition, unit, range and paper of each; NaN where a measure
+        is not defined, as for a piece without notes.
 
     Raises
     ------
@@ -148,27 +149,44 @@ def _tonal_distance(facts):
 
 
 class Measure(NamedTuple):
-    """A measure: its `unit`, the `low` and `high` end of its range, its `definition`, and the function `of` it."""
+    """A measure: its `unit` (empty for a pure number), the `low` and `high` end of its range, its `definition`, the
+    `paper` that it comes from, by its name in `PAPERS`, and the function `of` it."""
 
     unit: str
     low: float
     high: float
     definition: str
+    paper: str
     of: Callable
 
 
 #: Every measure by name; `describe` returns them in this order.
 MEASURES = {
-    "notes": Measure("notes", 0, np.inf, "Number of notes.", lambda f: len(f.notes)),
-    "duration": Measure("s", 0, np.inf, "Length of the piece, trailing silence included.", lambda f: f.duration),
+    "notes": Measure(
+        "notes", 0, np.inf, "Number of notes.", "Yang and Lerch 2020 (note count)", lambda f: len(f.notes)
+    ),
+    "duration": Measure(
+        "s",
+        0,
+        np.inf,
+        "Length of the piece, trailing silence included.",
+        "McKay 2004 (duration), there without trailing silence",
+        lambda f: f.duration,
+    ),
     "notes_per_second": Measure(
-        "notes/s", 0, np.inf, "Notes over duration.", lambda f: _ratio(len(f.notes), f.duration)
+        "notes/s",
+        0,
+        np.inf,
+        "Notes over duration.",
+        "McKay 2004 (note density)",
+        lambda f: _ratio(len(f.notes), f.duration),
     ),
     "notes_per_quarter": Measure(
         "notes/quarter",
         0,
         np.inf,
         "Notes over the length of the piece in quarter notes.",
+        "McKay 2004 (note density), there by second",
         lambda f: _ratio(len(f.notes), f.quarters),
     ),
     "polyphony": Measure(
@@ -176,20 +194,33 @@ MEASURES = {
         1,
         np.inf,
         "Pitched notes sounding at once, averaged over the time in which any sounds.",
+        "Dong et al. 2020 (polyphony), there of pitches by time steps",
         _polyphony,
     ),
     "pitches": Measure(
-        "pitches", 0, 128, "Number of distinct pitches.", lambda f: np.count_nonzero(np.bincount(f.pitches))
+        "pitches",
+        0,
+        128,
+        "Number of distinct pitches.",
+        "Yang and Lerch 2020 (pitch count)",
+        lambda f: np.count_nonzero(np.bincount(f.pitches)),
     ),
-    "lowest_pitch": Measure("MIDI pitch", 0, 127, "Lowest pitch.", lambda f: _or_nan(np.min, f.pitches)),
-    "highest_pitch": Measure("MIDI pitch", 0, 127, "Highest pitch.", lambda f: _or_nan(np.max, f.pitches)),
-    "pitch_range": Measure("semitones", 0, 127, "Highest less lowest pitch.", lambda f: _or_nan(np.ptp, f.pitches)),
+    "lowest_pitch": Measure("MIDI pitch", 0, 127, "Lowest pitch.", OWN, lambda f: _or_nan(np.min, f.pitches)),
+    "highest_pitch": Measure("MIDI pitch", 0, 127, "Highest pitch.", OWN, lambda f: _or_nan(np.max, f.pitches)),
+    "pitch_range": Measure(
+        "semitones",
+        0,
+        127,
+        "Highest less lowest pitch.",
+        "Yang and Lerch 2020 (pitch range)",
+        lambda f: _or_nan(np.ptp, f.pitches),
+    ),
     "pitch_class_entropy": Measure(
         "bits",
         0,
         np.log2(12),
-        "Entropy of the histogram of the 12 pitch classes, each note counted once (Wu and Yang, The Jazz "
-        "Transformer on the Front Line, ISMIR 2020, there over windows of bars, here over the piece).",
+        "Entropy of the histogram of the 12 pitch classes, each note counted once.",
+        "Wu and Yang 2020 (pitch-class histogram entropy), there over windows of bars, here over the piece",
         _pitch_class_entropy,
     ),
     "top_pitch_share": Measure(
@@ -197,50 +228,53 @@ MEASURES = {
         0,
         1,
         "Share of the notes that have the most frequent pitch.",
+        "McKay 2004 (most common pitch prevalence)",
         lambda f: _or_nan(lambda pitches: np.bincount(pitches).max() / len(pitches), f.pitches),
     ),
     "longest_repeat": Measure(
-        "notes", 0, np.inf, "Longest run of one pitch in successive notes of a track.", _longest_repeat
+        "notes", 0, np.inf, "Longest run of one pitch in successive notes of a track.", OWN, _longest_repeat
     ),
     "empty_bar_share": Measure(
         "share",
         0,
         1,
-        "Share of the bars in which no note begins or sounds longer than 0.005 quarter notes, drums included (Dong "
-        "et al., MuseGAN, AAAI 2018, there per track, here over all tracks). A piece of no length has one bar.",
+        "Share of the bars in which no note begins or sounds longer than 0.005 quarter notes, drums included. A "
+        "piece of no length has one bar.",
+        "Dong et al. 2018 (empty bars, EB), there by track, here of all tracks together",
         _empty_bar_share,
     ),
     "in_key_share": Measure(
         "share",
-        0,
+        7 / 12,
         1,
         "Share of the sounding time that lies in the best of the 24 major and natural minor scales; relative "
-        "scales hold the same notes, so that 12 sets decide (scale consistency in Mogren, C-RNN-GAN, 2016, there "
-        "by notes). Seven of twelve pitch classes are in a scale: evenly spread pitches have 7/12.",
+        "scales hold the same notes, so that 12 sets decide. Seven of twelve pitch classes are in a scale: evenly "
+        "spread pitches have 7/12, and none have less.",
+        "Mogren 2016 (scale consistency), there by notes, here by time",
         _in_key_share,
     ),
     "qualified_note_share": Measure(
         "share",
         0,
         1,
-        "Share of the pitched notes that last at least 1/8 of a quarter note (qualified notes, QN, in Dong et al., "
-        "MuseGAN, AAAI 2018): low where notes are torn to fragments.",
+        "Share of the pitched notes that last at least 1/8 of a quarter note: low where notes are torn to fragments.",
+        "Dong et al. 2018 (qualified notes, QN), there by track, here of all tracks together",
         lambda f: _or_nan(np.mean, f.quarters_held >= 1 / 8 - 1e-6),
     ),
     "polyphonic_share": Measure(
         "share",
         0,
         1,
-        "Share of the time, in quarter notes, in which more than two pitches sound (polyphonicity, PP, in Dong and "
-        "Yang, Convolutional Generative Adversarial Networks with Binary Neurons, ISMIR 2018, there by steps).",
+        "Share of the time, in quarter notes, in which more than two pitches sound.",
+        "Dong and Yang 2018 (polyphonicity, PP), there by time steps",
         _polyphonic_share,
     ),
     "pitch_classes_per_bar": Measure(
         "pitch classes",
         0,
         12,
-        "Number of pitch classes that sound in a bar, mean over all bars (used pitch classes, UPC, in Dong et al., "
-        "MuseGAN, there by track, here of all tracks together).",
+        "Number of pitch classes that sound in a bar, mean over all bars.",
+        "Dong et al. 2018 (used pitch classes, UPC), there by track, here of all tracks together",
         _pitch_classes_per_bar,
     ),
     "tonal_distance": Measure(
@@ -248,16 +282,36 @@ MEASURES = {
         0,
         3,
         "Distance of two tracks in tonal space, mean over all pairs of pitched tracks and the beats in which both "
-        "sound (TD in Dong et al., MuseGAN; the space is that of Harte et al. 2006).",
+        "sound.",
+        "Dong et al. 2018 (tonal distance, TD), in the space of Harte et al. 2006",
         _tonal_distance,
     ),
-    "mean_note_s": Measure("s", 0, np.inf, "Mean note length.", lambda f: _or_nan(np.mean, f.seconds_held)),
-    "median_note_s": Measure("s", 0, np.inf, "Median note length.", lambda f: _or_nan(np.median, f.seconds_held)),
+    "mean_note_s": Measure(
+        "s",
+        0,
+        np.inf,
+        "Mean note length.",
+        "McKay 2004 (average note duration)",
+        lambda f: _or_nan(np.mean, f.seconds_held),
+    ),
+    "median_note_s": Measure(
+        "s", 0, np.inf, "Median note length.", OWN, lambda f: _or_nan(np.median, f.seconds_held)
+    ),
     "mean_note_quarters": Measure(
-        "quarters", 0, np.inf, "Mean note length in quarter notes.", lambda f: _or_nan(np.mean, f.quarters_held)
+        "quarters",
+        0,
+        np.inf,
+        "Mean note length in quarter notes.",
+        "McKay 2004 (average note duration), there in seconds",
+        lambda f: _or_nan(np.mean, f.quarters_held),
     ),
     "median_note_quarters": Measure(
-        "quarters", 0, np.inf, "Median note length in quarter notes.", lambda f: _or_nan(np.median, f.quarters_held)
+        "quarters",
+        0,
+        np.inf,
+        "Median note length in quarter notes.",
+        OWN,
+        lambda f: _or_nan(np.median, f.quarters_held),
     ),
     "off_grid_share": Measure(
         "share",
@@ -265,9 +319,10 @@ MEASURES = {
         1,
         "Share of the onsets farther than `tolerance` from the nearest of `resolution` steps per quarter note, "
         "counted from the first downbeat.",
+        OWN,
         _off_grid_share,
     ),
     "mean_velocity": Measure(
-        "MIDI velocity", 1, 127, "Mean velocity.", lambda f: _or_nan(np.mean, f.notes["velocity"])
+        "MIDI velocity", 1, 127, "Mean velocity.", OWN, lambda f: _or_nan(np.mean, f.notes["velocity"])
     ),
 }

@@ -10,6 +10,7 @@ from .calibration import calibrated
 from .facts import Facts, check_sequence, sounding
 from .harmony import SLACK
 from .measures import MEASURES, Measure
+from .papers import OWN
 
 #: Notes shorter than this are too short to be heard as notes of their own, in seconds.
 SHORT_S = 0.06
@@ -153,14 +154,15 @@ NOISE = {
         "Estimate of the share of the notes that are noise: 1 - exp(-sum of weight times measure), the weights "
         "learnt from real pieces to which random notes, wrong pitches, jitter or fragments were added. Music that "
         "breathes, such as a recording's, has a level of its own: compare with references.",
+        OWN,
         _noise_level,
     ),
     "fragment_share": Measure(
         "share",
         0,
         1,
-        "Share of the pitched notes shorter than 1/8 of a quarter note: 1 - qualified_note_share (QN in Dong et al., "
-        "MuseGAN, AAAI 2018).",
+        "Share of the pitched notes shorter than 1/8 of a quarter note: 1 - `qualified_note_share`.",
+        "Dong et al. 2018 (qualified notes, QN), there the share of the others",
         lambda facts: 1 - MEASURES["qualified_note_share"].of(facts),
     ),
     "short_note_share": Measure(
@@ -168,6 +170,7 @@ NOISE = {
         0,
         1,
         f"Share of the pitched notes shorter than {1000 * SHORT_S:.0f} ms.",
+        "McKay 2004 (staccato incidence), there below 100 ms",
         lambda facts: _share(facts.seconds_held < SHORT_S),
     ),
     "isolated_note_share": Measure(
@@ -176,13 +179,15 @@ NOISE = {
         1,
         "Share of the pitched notes that are alone: no other within an octave sounds from a quarter note before to a "
         "quarter note after it, in steps of half a quarter note.",
+        OWN,
         _isolated_share,
     ),
     "out_of_key_share": Measure(
         "share",
         0,
         5 / 12,
-        "Share of the sounding time outside the best diatonic scale: 1 - in_key_share.",
+        "Share of the sounding time outside the best diatonic scale: 1 - `in_key_share`.",
+        "Mogren 2016 (scale consistency), there the share inside, by notes",
         lambda facts: 1 - MEASURES["in_key_share"].of(facts),
     ),
     "dissonant_share": Measure(
@@ -191,6 +196,7 @@ NOISE = {
         1,
         "Share of the time in which pairs of notes sound together, each pair counted, that is of seconds, tritones "
         "and sevenths; 0 where no two sound together.",
+        OWN,
         _dissonant_share,
     ),
     "clash_share": Measure(
@@ -198,6 +204,7 @@ NOISE = {
         0,
         1,
         "Share of the sounding time of all notes in which a note sounds together with one that it is dissonant with.",
+        OWN,
         _clash_share,
     ),
     "velocity_jitter": Measure(
@@ -205,6 +212,7 @@ NOISE = {
         0,
         126,
         "Mean step of velocity from one pitched note to the next of a track.",
+        "McKay 2004 (average note to note dynamics change)",
         _velocity_jitter,
     ),
     "off_grid_deviation": Measure(
@@ -213,6 +221,7 @@ NOISE = {
         1,
         "Mean distance of onsets from the nearest of 12 steps per quarter note, over the farthest there is, half a "
         "step; 0.5 where onsets are spread evenly.",
+        OWN,
         _off_grid_deviation,
     ),
     "polyphony_excess": Measure(
@@ -221,6 +230,7 @@ NOISE = {
         1,
         "Share of the sounding time of all notes that is beyond the usual number of notes at once of a track: their "
         "median over the time in which any sounds.",
+        OWN,
         _polyphony_excess,
     ),
     "empty_bar_share": MEASURES["empty_bar_share"],

@@ -8,10 +8,20 @@ from typing import NamedTuple
 import numpy as np
 
 from .classifier import SoftmaxRegression
-from .distances import divergence, frechet_distance, set_distances, shared_area, shares
+from .distances import (
+    FLOOR,
+    GRID_POINTS,
+    divergence,
+    farthest_divergence,
+    frechet_distance,
+    set_distances,
+    shared_area,
+    shares,
+)
 from .features import DISTRIBUTIONS, VECTOR
-from .intervals import interval, mean_interval, resamples
+from .intervals import UNKNOWN, interval, mean_interval, resamples
 from .novelty import COPIED_NOTES, copies
+from .papers import OWN
 from .sets import ALL_MEASURES, VOCAB_SIZE
 
 #: Tokens in an n-gram of the reference model: two and a half notes.
@@ -19,67 +29,94 @@ ORDER = 5
 #: Pieces of a set between which distances are taken, and draws of all that is more than a mean.
 DISTANCE_PIECES, DRAWS = 150, 200
 
-_YANG = "Yang and Lerch, On the evaluation of generative models in music, Neural Computing and Applications 32, 2020"
-
 
 class Standard(NamedTuple):
-    """A figure of two sets: `unit`, `low` and `high` end of its range, and its `definition`."""
+    """A figure of two sets: `unit` (empty for a pure number), `low` and `high` end of its range, its `definition`,
+    and the `paper` that it comes from, by its name in `PAPERS`."""
 
     unit: str
     low: float
     high: float
     definition: str
+    paper: str
+
+
+#: The figures of every distribution, by the ending of their name in `QUALITY`.
+OF_DISTRIBUTION = {
+    "overlap": Standard(
+        "share",
+        0,
+        1,
+        "Area that the histograms of both sets share, all pieces together.",
+        "Swain and Ballard 1991 (histogram intersection)",
+    ),
+    "divergence": Standard(
+        "nats",
+        0,
+        np.inf,
+        "Sum of p ln(p/q) for the pieces' histogram p and the references' q, all pieces together, "
+        f"{FLOOR:.0%} of either spread evenly over the bins, so that it is finite.",
+        "Kullback and Leibler 1951",
+    ),
+    "distance_within": Standard(
+        "",
+        0,
+        np.sqrt(2),
+        "Mean Euclidean distance between pieces of the set, by the histogram of each.",
+        "Yang and Lerch 2020 (intra-set distance)",
+    ),
+    "distance_between": Standard(
+        "",
+        0,
+        np.sqrt(2),
+        "Mean Euclidean distance from pieces to references, by the histogram of each.",
+        "Yang and Lerch 2020 (inter-set distance)",
+    ),
+    "distance_overlap": Standard(
+        "share",
+        0,
+        1,
+        "Area that the densities of distances within the references and of those from pieces to references share, "
+        "both on one grid.",
+        "Yang and Lerch 2020 (overlapping area)",
+    ),
+    "distance_divergence": Standard(
+        "nats",
+        0,
+        farthest_divergence(GRID_POINTS),
+        "Sum of p ln(p/q) for the density p of distances within the references and q of those from pieces to "
+        f"references, both on one grid, {FLOOR:.0%} of either spread evenly.",
+        "Yang and Lerch 2020 (Kullback-Leibler divergence)",
+    ),
+}
 
 
 def _of_distribution(name):
-    what = DISTRIBUTIONS[name].definition[:-1].lower()
-    return {
-        f"{name}_overlap": Standard(
-            "share", 0, 1, f"Area that the histograms of both sets share, all pieces together: {what}."
-        ),
-        f"{name}_divergence": Standard(
-            "nats", 0, np.inf, f"Kullback-Leibler divergence of the references' histogram from the pieces': {what}."
-        ),
-        f"{name}_distance_within": Standard(
-            "",
-            0,
-            np.sqrt(2),
-            f"Mean Euclidean distance between pieces of the set, by histograms of {what} ({_YANG}).",
-        ),
-        f"{name}_distance_between": Standard(
-            "", 0, np.sqrt(2), f"The same from pieces to references, by histograms of {what} ({_YANG})."
-        ),
-        f"{name}_distance_overlap": Standard(
-            "",
-            0,
-            1,
-            "Area that the densities of distances between pieces and references and of distances within the "
-            f"references share, by histograms of {what} ({_YANG}).",
-        ),
-        f"{name}_distance_divergence": Standard(
-            "nats", 0, np.inf, f"Kullback-Leibler divergence of the latter density from the former: {what} ({_YANG})."
-        ),
-    }
+    """The figures of one distribution."""
+    what, bins = DISTRIBUTIONS[name].definition, len(DISTRIBUTIONS[name].bins) + 1
+    for kind, standard in OF_DISTRIBUTION.items():
+        high = farthest_divergence(bins) if kind == "divergence" else standard.high
+        yield f"{name}_{kind}", standard._replace(high=high, definition=f"{standard.definition} Of: {what}")
 
 
 #: Every figure of quality by name.
 QUALITY = {
-    "quality_level": Standard("share", 0, 1, "Mean of all the overlaps of distributions that follow."),
+    "quality_level": Standard("share", 0, 1, "Mean of the overlaps of all distributions.", OWN),
     "frechet_distance": Standard(
         "",
         0,
         np.inf,
         "Fréchet distance of the vectors of both sets, in standard deviations of the references, squared. The "
-        f"vector: {', '.join(VECTOR)}; what is not defined counts as the references' mean (Dowson and Landau, The "
-        "Fréchet distance between multivariate normal distributions, Journal of Multivariate Analysis 12, 1982).",
+        f"vector: {', '.join(f'`{name}`' for name in VECTOR)}; what is not defined counts as the references' mean.",
+        "Dowson and Landau 1982, of vectors of features as in Heusel et al. 2017",
     ),
     "nats_per_note": Standard(
         "nats/note",
         0,
         np.inf,
-        f"Negative log-likelihood of the notes under a {ORDER}-gram model of the references with Kneser-Ney "
-        "smoothing (Chen and Goodman 1999), from the distances in time and pitch between successive notes; far below "
-        "that of real pieces means copies or monotony.",
+        f"Negative log-likelihood of the notes under a {ORDER}-gram model of the references, from the distances in "
+        "time and pitch between successive notes; far below that of real pieces means copies or monotony.",
+        "Chen and Goodman 1999 (modified Kneser-Ney smoothing)",
     ),
     "novelty": Standard(
         "share",
@@ -87,9 +124,10 @@ QUALITY = {
         1,
         f"Share of the notes that lie in no run of {COPIED_NOTES} or more notes which also occurs in a reference, in "
         "any key and at any tempo.",
+        OWN,
     ),
     "longest_copy": Standard(
-        "notes", 0, np.inf, "Longest run of notes that also occurs in a reference, see longest_verbatim_run."
+        "notes", 0, np.inf, "Longest run of notes that also occurs in a reference, see `longest_verbatim_run`.", OWN
     ),
     "genre_agreement": Standard(
         "share",
@@ -97,8 +135,9 @@ QUALITY = {
         1,
         "Share of the pieces whose genre a linear classifier names that learnt from the references; not known where "
         "the references have less than two genres.",
+        OWN,
     ),
-    **{name: each for distribution in DISTRIBUTIONS for name, each in _of_distribution(distribution).items()},
+    **{name: each for distribution in DISTRIBUTIONS for name, each in _of_distribution(distribution)},
 }
 
 #: The figures that each piece has for itself.
@@ -161,6 +200,7 @@ def of_sets(measured, known, *, draws=DRAWS, seed=0):
     Returns
     -------
     dict of str to Interval
+        Without ends where either set is a single piece.
     """
     weights = resamples(len(measured), draws, seed=seed)
     known_weights = resamples(len(known.measured), draws, seed=seed + 1)
@@ -177,6 +217,8 @@ def of_sets(measured, known, *, draws=DRAWS, seed=0):
         found = _distances(sides, draws, seed)
         figures |= {f"{name}_distance_{key}": getattr(found, key) for key in found._fields}
     figures["quality_level"] = _mean_of_defined([figures[f"{name}_overlap"] for name in DISTRIBUTIONS])
+    if min(len(measured), len(known.measured)) < 2:
+        return {name: UNKNOWN._replace(value=float(found[0])) for name, found in figures.items()}
     return {name: interval(figures[name], low=QUALITY[name].low, high=QUALITY[name].high) for name in figures}
 
 

@@ -8,7 +8,7 @@ HEAD = ("", "pieces", "95 % interval", "references", "95 % interval", "unit")
 
 
 def format_figures(evaluation):
-    """The levels of the families, then every family's figures, as aligned lines."""
+    """The levels of the families, every family's figures as aligned lines, and how to read them."""
     count, known = len(evaluation.titles), len(next(iter(evaluation.reference_values.values())))
     rows = [HEAD, *(_row(family, figure) for family, figure in evaluation.levels.items())]
     levels = {figure.name for figure in evaluation.levels.values()}
@@ -19,7 +19,25 @@ def format_figures(evaluation):
             for figure in evaluation.figures
             if figure.family == family and figure.name not in levels and not figure.name.endswith(DETAILS)
         ]
-    return "\n".join([f"{count} pieces beside {known} references", "", *_aligned(rows)])
+    title = f"{_counted(count, 'piece')} beside {_counted(known, 'reference')}"
+    return "\n".join([title, "", *_aligned(rows), "", *_notes(evaluation.figures, count, known)])
+
+
+def _counted(count, what):
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _notes(figures, count, known):
+    """How to read the figures, as far as there is reason to tell."""
+    yield "Read every figure beside that of the references, one half of which is judged as the pieces are."
+    yield "quality: 1 is like the references; noise: 0 is clean; coherence: 1 is an order of bars as music has it."
+    if count < known // 2:
+        yield "Few pieces have less variety than many: their quality is lower, their Fréchet distance greater."
+    if 1 in (count, known):
+        yield "A single piece has no interval: give two at least."
+    if not all(math.isfinite(side.value) for figure in figures for side in (figure.pieces, figure.references)):
+        yield "-: not defined, such as genre agreement without genres, or order where there are few bars."
+    yield "What each figure is: musicgen.metrics.QUALITY, NOISE and COHERENCE."
 
 
 def _row(name, figure):
