@@ -189,6 +189,26 @@ def test_a_primer_is_continued_in_its_key(composer, key):
     assert "asked_key" not in pieces[0].meta
 
 
+def test_where_no_key_is_asked_for_one_is_drawn_as_the_data_have_them(composer):
+    def keys_of(count, seed=0, primer=None, **asked):
+        options = {**composer.options, **asked}
+        plan = Plan(composer, bars=2, genre=None, primer=primer, seed=seed, options=options)
+        told = [composer.codec.names(np.flatnonzero(plan.prompt(n).permitted)) for n in range(count)]
+        return [[name.partition("_")[2] for name in names if name.startswith("Key_")] for names in told]
+
+    seen = composer.provenance["controls"]["Key"]
+    drawn = keys_of(200)
+    assert {len(names) for names in drawn} == {1}, "each piece has one"
+    shares = {key: sum(names == [key] for names in drawn) / 200 for key in seen}
+    assert sum(shares.values()) == 1
+    for key, count in seen.items():
+        assert shares[key] == pytest.approx(count / sum(seen.values()), abs=0.12)
+    assert drawn[:5] == keys_of(5), "number and seed alone decide"
+    assert drawn != keys_of(200, seed=1)
+    assert keys_of(3, key="Eb major") == [["Eb major"]] * 3
+    assert len(keys_of(1, primer=scale_of("D major"))[0]) == len(KEYS), "a primer brings its own"
+
+
 def scale_of(key):
     steps = [0, 2, 4, 5, 7, 9, 11, 12, 7, 4, 0, 0]
     rows = [(i / 2, i / 2 + 0.5, 60 + KEYS.index(key) + step, 84, 0) for i, step in enumerate(steps)]

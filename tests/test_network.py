@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from musicgen import EventsCodec, FramesCodec
+from musicgen.codecs.spec import KEYS
 from musicgen.composers.backend import to_numpy
 from musicgen.composers.echoes import EchoMemory, echoes_of
 from musicgen.composers.likelihood import Scorer
-from musicgen.composers.network import PitchMemory, RecurrentNetwork
+from musicgen.composers.network import RecurrentNetwork
+from musicgen.composers.pitch_memory import PitchMemory
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -41,6 +43,27 @@ def test_single_steps_equal_the_whole(codec, options):
     tokens[:, 0] = tokens[1, 13] = table.start
     network = network_for(codec, **options)
     np.testing.assert_allclose(steps(network, tokens), to_numpy(network(tokens)), atol=1e-4)
+
+
+def test_what_sounds_is_told_in_degrees_of_the_key():
+    codec = EventsCodec(tracks=1, velocities=0)
+    memory = PitchMemory(codec.pitch_table())
+    names = ["BOS_None", "Key_D minor", "Tempo_120", "Meter_4/4", "Bar_None", "Position_0", "Pitch_62", "Duration_4"]
+    names += ["Pitch_65", "Duration_4", "Position_4", "Pitch_73", "BOS_None", "Pitch_62"]
+    tokens = np.array([[codec.token(name) for name in names]], np.int32)
+    rows, keys = memory.over(tokens)
+    assert to_numpy(keys)[0].tolist() == [-1, *[KEYS.index("D minor")] * 11, -1, -1]
+    told = to_numpy(memory.degrees(rows, keys))[0]
+    chord = [np.flatnonzero(part).tolist() for part in told[8, :48].reshape(4, 12)]
+    assert chord == [[0, 3], [], [], [3]], "D and F, the last of them F"
+    assert [np.flatnonzero(part).tolist() for part in told[11, :48].reshape(4, 12)] == [[11], [0, 3], [], [11]]
+    assert told[11, 48:].tolist() == [0, 1], "minor"
+    assert not told[[0, 12, 13]].any(), "no key is known"
+    said = np.zeros((1, 12), np.float32)
+    said[0, 4] = 1.0  # the major third of D is F sharp
+    heights = to_numpy(memory.of_degrees(said, np.array([KEYS.index("D major")], np.int32)))[0]
+    assert {pitch % 12 for pitch in np.flatnonzero(heights)} == {6}
+    assert not to_numpy(memory.of_degrees(said, np.array([-1], np.int32))).any()
 
 
 def repeating(count, time, start):
@@ -124,7 +147,7 @@ def test_the_memory_holds_the_groups_and_the_last_pitch_of_the_track():
     names = ["BOS_None", "Bar_None", "Position_0", "Track_0", "Pitch_60", "Duration_4", "Pitch_64", "Duration_4"]
     names += ["Track_1", "Pitch_48", "Duration_4", "Position_4", "Track_0", "Pitch_62", "Duration_2", "Position_8"]
     tokens = np.array([[codec.token(name) for name in names]], np.int32)
-    rows = [[np.flatnonzero(row).tolist() for row in rows] for rows in to_numpy(memory.over(tokens))[0]]
+    rows = [[np.flatnonzero(row).tolist() for row in rows] for rows in to_numpy(memory.over(tokens)[0])[0]]
     assert rows[0] == [[], [], [], []]
     assert rows[7] == [[60, 64], [], [], [64]]
     assert rows[10] == [[48, 60, 64], [], [], [48]]

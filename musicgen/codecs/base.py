@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..notes import Track
+from .spec import KEYS
 
 DEFAULT_VELOCITY = 80  # of decoded notes, where a codec leaves velocity out
 _GROUP_ENDS = ("Bar", "Position", "End", "BOS")  # token kinds behind which another place in time begins
@@ -70,6 +71,10 @@ class PitchTable(NamedTuple):
     start: int
     #: Number of tokens that can be predicted.
     outputs: int
+    #: MIDI pitch of the first pitch token.
+    lowest: int = 0
+    #: Of a token that tells the key its index into `spec.KEYS`, else -1; empty where no token tells it.
+    keys: tuple = ()
 
 
 class TokenCodec(Codec):
@@ -93,6 +98,7 @@ class TokenCodec(Codec):
         pitches = [int(value) if kind == "Pitch" else -1 for kind, value in zip(kinds, values, strict=True)]
         lowest = min(pitch for pitch in pitches if pitch >= 0)
         tracks = [int(value) if kind == "Track" else -1 for kind, value in zip(kinds, values, strict=True)]
+        keys = [KEYS.index(value) if kind == "Key" else -1 for kind, value in zip(kinds, values, strict=True)]
         known = "BOS" in kinds
         return PitchTable(
             pitches=tuple(max(pitch - lowest, -1) for pitch in pitches) + (() if known else (-1,)),
@@ -100,6 +106,8 @@ class TokenCodec(Codec):
             tracks=tuple(tracks) + (() if known else (-1,)),
             start=kinds.index("BOS") if known else len(kinds),
             outputs=len(kinds),
+            lowest=lowest,
+            keys=(tuple(keys) + (() if known else (-1,))) if max(keys) >= 0 else (),
         )
 
     def allowed_next(self, tokens):

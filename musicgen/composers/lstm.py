@@ -26,7 +26,8 @@ class LSTMComposer(NetworkComposer):
     Beside bars, genre, primer and seed, `compose`, `compose_many` and `stream` take what the piece shall be (None,
     the default, leaves it to the composer) and how tokens are drawn:
 
-    - `key`: such as "A minor" or "F# major". A primer is continued in its own, unless another is asked for.
+    - `key`: such as "A minor" or "F# major". A primer is continued in its own, unless another is asked for; without
+      either, every piece gets one of the training data's keys, as often as these have it.
     - `tempo`: beats per minute; a beat is a quarter note, in 6/8, 9/8 and 12/8 a dotted one, in x/2 a half note.
     - `meter`: one of the training data's, such as "3/4"; it holds to the end.
     - `density`: notes per quarter note, 0.1 to 16.

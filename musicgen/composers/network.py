@@ -5,88 +5,20 @@ same place in time), of the two groups before it, and the last pitch of the curr
 intervals looks at the surroundings of every pitch in that memory through the same filters and adds to the pitch's
 score what the recurrent layers make of them: what is learned in one key or register holds in all, and small data, of
 which there is never enough, goes further. Tying the pitches follows Johnson ("Generating polyphonic music using tied
-parallel networks", 2017). A network with an echo also hears what followed when the passage of just now sounded before
-(`echoes`), and learns how far to trust it.
+parallel networks", 2017). Where a token tells the key, the network is given what sounded as degrees of its scale, and
+speaks in degrees too: what key it is in is not left to be worked out from the notes. A network with an echo also
+hears what followed when the passage of just now sounded before (`echoes`), and learns how far to trust it.
 """
 
 import keras
 import numpy as np
 from keras import ops
 
-from .backend import scan
 from .echoes import LEVELS, EchoMemory
+from .pitch_memory import GROUPS, ROWS, PitchMemory, column
 from .recurrent import LSTMLayer, lstm_gates
 
 EMBEDDING_SPREAD = 0.3
-GROUPS = 3  # in the memory: the open one, the one before, the one before that
-ROWS = GROUPS + 1  # and the last pitch of the track
-
-
-class PitchMemory:
-    """What sounded last, as one-hot rows that every token moves on.
-
-    Parameters
-    ----------
-    table : PitchTable
-        Which tokens are pitches, close a group, choose a track: see `codecs.base`.
-    """
-
-    def __init__(self, table):
-        self.pitches = max(table.pitches) + 1
-        self.tracks = max(max(table.tracks) + 1, 1)
-        self.start = table.start
-        self._pitch = np.array(table.pitches, np.int32)
-        self._one_hot = np.eye(self.pitches, dtype=np.float32)[self._pitch] * (self._pitch >= 0)[:, None]
-        self._closes = np.array(table.closes, bool)
-        self._track = np.array(table.tracks, np.int32)
-        self.first = int(np.argmax(self._pitch >= 0))  # token of pitch 0; the others follow it
-
-    def initial(self, batch):
-        """Memory before the first token: groups (batch, GROUPS, pitches), last pitch of each track, current track."""
-        groups = ops.zeros((batch, GROUPS, self.pitches), dtype="float32")
-        return groups, ops.full((batch, self.tracks), -1, dtype="int32"), ops.zeros((batch,), dtype="int32")
-
-    def advance(self, memory, tokens):
-        """Memory after one more token per stream, tokens being int32 of shape (batch,)."""
-        groups, last, track = memory
-        pitch, chosen = self.pitch(tokens), ops.take(self._track, tokens)
-        track = ops.where(chosen >= 0, chosen, track)
-        here = ops.arange(self.tracks, dtype="int32")[None] == ops.expand_dims(track, 1)
-        last = ops.where(here & ops.expand_dims(pitch >= 0, 1), ops.expand_dims(pitch, 1), last)
-        opened = groups[:, :1] + ops.expand_dims(ops.take(self._one_hot, tokens, axis=0), 1)
-        closed = ops.concatenate([ops.zeros_like(opened), groups[:, :2]], axis=1)
-        opened = ops.concatenate([opened, groups[:, 1:]], axis=1)
-        groups = ops.where(_column(self.closes(tokens), 2), closed, opened)
-        again = tokens == self.start
-        return (
-            ops.where(_column(again, 2), 0.0, groups),
-            ops.where(_column(again, 1), -1, last),
-            ops.where(again, 0, track),
-        )
-
-    def pitch(self, tokens):
-        """Pitch of every token, -1 for those that are none: int32, as `tokens`."""
-        return ops.take(self._pitch, tokens)
-
-    def closes(self, tokens):
-        """Whether the open group ends with a token: bool, as `tokens`."""
-        return ops.take(self._closes, tokens)
-
-    def rows(self, memory):
-        """The memory as float32 of shape (batch, ROWS, pitches)."""
-        groups, last, track = memory
-        pitch = ops.take_along_axis(last, ops.expand_dims(track, 1), axis=1)  # (batch, 1)
-        return ops.concatenate([groups, ops.one_hot(pitch, self.pitches, dtype="float32")], axis=1)
-
-    def over(self, tokens):
-        """The rows after every token: float32, (batch, time, ROWS, pitches), for tokens (batch, time)."""
-
-        def step(memory, token):
-            memory = self.advance(memory, token)
-            return memory, self.rows(memory)
-
-        _, rows = scan(step, self.initial(ops.shape(tokens)[0]), ops.transpose(tokens))
-        return ops.stop_gradient(ops.transpose(rows, (1, 0, 2, 3)))
 
 
 class RecurrentNetwork(keras.Model):
@@ -167,6 +99,8 @@ class RecurrentNetwork(keras.Model):
             shape = {"filters": filters, "kernel_size": 2 * reach + 1, "padding": "same", "activation": "relu"}
             self.patterns = keras.layers.Conv1D(**shape, kernel_initializer=spread, name="patterns")
             self.interest = keras.layers.Dense(filters, kernel_initializer="zeros", name="interest")
+        if self.memory.keyed:
+            self.degree = keras.layers.Dense(12, kernel_initializer="zeros", name="degree")
         if echo:
             self.trust = keras.layers.Dense(len(LEVELS), kernel_initializer="zeros", name="trust")
         self(np.full((1, 2), table.start, np.int32))
@@ -182,9 +116,11 @@ class RecurrentNetwork(keras.Model):
         training : bool
         """
         tokens, echoes = (inputs[..., 0], inputs[..., 1:]) if len(inputs.shape) == 3 else (inputs, None)
-        rows = self.memory.over(tokens)
+        rows, keys = self.memory.over(tokens)
         keep = ops.cast(tokens != self.memory.start, "float32")  # a piece begins with nothing remembered
         signal = _given(self.embedding(tokens), rows, self.heard)
+        if self.memory.keyed:
+            signal = ops.concatenate([signal, ops.cast(self.memory.degrees(rows, keys), signal.dtype)], axis=-1)
         outputs = []
         for dropout, lstm in zip(self.dropouts, [None, *self.lstms], strict=True):
             signal = dropout(signal if lstm is None else lstm(signal, keep, training=training), training=training)
@@ -196,6 +132,8 @@ class RecurrentNetwork(keras.Model):
             seen = ops.reshape(ops.transpose(rows, (0, 1, 3, 2)), (shape[0] * shape[1], shape[3], ROWS))
             patterns = ops.reshape(self.patterns(seen), (*shape[:2], shape[3], self.filters))
             logits = self._with_intervals(logits, patterns, self.interest(hidden))
+        if self.memory.keyed:
+            logits = self._with_degrees(logits, self.degree(hidden), keys)
         if self.echoes:
             echoes = self.echoes.over(tokens) if echoes is None else echoes
             logits = self._with_echo(logits, echoes, self.trust(ops.concatenate(outputs[1:], axis=-1)))
@@ -208,6 +146,7 @@ class RecurrentNetwork(keras.Model):
             parts = ("kernel", "recurrent_kernel", "bias")
             named |= {f"{layer.name}.{part}": getattr(layer, part) for part in parts}
         others = (*((self.patterns, self.interest) if self.filters else ()), *([self.trust] if self.echoes else ()))
+        others += (self.degree,) if self.memory.keyed else ()
         for layer in (self.head, *others):
             named |= {f"{layer.name}.{part}": getattr(layer, part) for part in ("kernel", "bias")}
         return named
@@ -226,20 +165,28 @@ class RecurrentNetwork(keras.Model):
         # What the first layer is given goes to several layers at once: their kernels stand side by side.
         given = [named.pop("lstm_1.kernel")]
         width = given[0].shape[0]
-        for name in ("logits.kernel", *(["interest.kernel"] if self.filters else [])):
+        for name in self._told_at_once:
             given.append(named[name][:width])
             named[name] = named[name][width:]
         kernel = ops.concatenate(given, axis=1)
         embedding = named.pop("embedding")
-        embedded, pitched, around = ops.split(
-            kernel, [embedding.shape[1], embedding.shape[1] + GROUPS * self.pitches]
+        places = np.cumsum(
+            [embedding.shape[1], GROUPS * self.pitches, GROUPS * (2 * self.heard + 1) * bool(self.heard)]
         )
+        embedded, pitched, around, degrees = ops.split(kernel, places.tolist())
         pitched = ops.reshape(pitched, (GROUPS, self.pitches, -1))
         return named | {
             "embedded": ops.matmul(embedding, embedded),
             "pitched": ops.pad(ops.transpose(pitched, (1, 0, 2)), [(1, 0), (0, 0), (0, 0)]),  # row 0: no pitch
             "around": around,
+            "degrees": degrees,
         }
+
+    @property
+    def _told_at_once(self):
+        """Kernels beside the first layer's that are given what it is given."""
+        names = {"logits": True, "interest": self.filters, "degree": self.memory.keyed}
+        return [f"{name}.kernel" for name, is_there in names.items() if is_there]
 
     def initial_carry(self, batch):
         """State before the first token: all with leading axis `batch`.
@@ -254,7 +201,7 @@ class RecurrentNetwork(keras.Model):
         echo : that of `EchoMemory`, empty without one
         """
         zeros = ops.zeros((batch, self.units), dtype="float32")
-        features = 4 * self.units + self.outputs + self.filters
+        features = sum(self._widths)
         sums = ops.zeros((batch, GROUPS + 2, features), dtype="float32")
         echo = self.echoes.initial(batch) if self.echoes else ()
         return self.memory.initial(batch), sums, tuple((zeros, zeros) for _ in self.lstms), echo
@@ -281,8 +228,10 @@ class RecurrentNetwork(keras.Model):
         given = ops.take(weights["embedded"], tokens, axis=0) + sums[:, 0] + sums[:, 3]
         if self.heard:
             given = given + ops.matmul(_around_last(rows, self.heard), weights["around"])
-        gates, logits, interest = ops.split(given, [4 * self.units, 4 * self.units + self.outputs], axis=-1)
-        keep = _column(ops.cast(tokens != self.memory.start, "float32"), 1)
+        if self.memory.keyed:
+            given = given + ops.matmul(self.memory.degrees(rows, memory[3]), weights["degrees"])
+        gates, logits, interest, degree = ops.split(given, np.cumsum(self._widths)[:-1].tolist(), axis=-1)
+        keep = column(ops.cast(tokens != self.memory.start, "float32"), 1)
         after = []
         for layer, (hidden, cell) in zip(self.lstms, states, strict=True):
             if after:
@@ -296,25 +245,37 @@ class RecurrentNetwork(keras.Model):
             patterns = ops.relu(patterns + weights["patterns.bias"])  # (batch, pitches, filters)
             interest = interest + ops.matmul(hidden, weights["interest.kernel"]) + weights["interest.bias"]
             logits = self._with_intervals(logits, patterns, interest)
+        if self.memory.keyed:
+            degree = degree + ops.matmul(hidden, weights["degree.kernel"]) + weights["degree.bias"]
+            logits = self._with_degrees(logits, degree, memory[3])
         if self.echoes:
             echo = self.echoes.advance(echo, tokens)
             trust = ops.matmul(hidden, weights["trust.kernel"]) + weights["trust.bias"]
             logits = self._with_echo(logits, self.echoes.echo(echo), trust)
         return self._masked(logits, rows), (memory, sums, tuple(after), echo)
 
+    @property
+    def _widths(self):
+        """Of what is computed at once from what the first layer is given: gates, logits, interest, degrees."""
+        return [4 * self.units, self.outputs, self.filters, 12 * self.memory.keyed]
+
     def _summed(self, weights, sums, tokens):
         """`sums` of the carry after one more token."""
         opened = sums[:, :3] + ops.take(weights["pitched"], self.memory.pitch(tokens) + 1, axis=0)
         zeros = ops.zeros_like(opened)
         closed = ops.concatenate([zeros, sums[:, 1:2] + sums[:, 4:], sums[:, 2:3]], axis=1)
-        closes = _column(self.memory.closes(tokens), 2)
+        closes = column(self.memory.closes(tokens), 2)
         sums = ops.where(closes, closed, ops.concatenate([opened, sums[:, 3:]], axis=1))
-        return ops.where(_column(tokens == self.memory.start, 2), 0.0, sums)
+        return ops.where(column(tokens == self.memory.start, 2), 0.0, sums)
 
     def _with_intervals(self, logits, patterns, interest):
         """Logits (..., outputs) and, added to those of pitches, interest (..., filters) in patterns around them."""
         said = ops.matmul(patterns, ops.expand_dims(interest, -1))[..., 0]  # (..., pitches)
         return logits + self._over_tokens(ops.cast(said, logits.dtype))
+
+    def _with_degrees(self, logits, said, keys):
+        """Logits (..., outputs) and, added to those of pitches, what is said of their degrees (..., 12)."""
+        return logits + self._over_tokens(ops.cast(self.memory.of_degrees(said, keys), logits.dtype))
 
     def _with_echo(self, logits, echoes, trust):
         """Logits (..., outputs) and, added to that of the echo, the trust (..., levels) in its level."""
@@ -349,8 +310,3 @@ def _around_last(rows, heard):
     places = ops.cast(ops.argmax(last, axis=-1), "int32")[..., None, None] + ops.arange(width, dtype="int32")
     around = ops.take_along_axis(padded, ops.broadcast_to(places, (*lead, GROUPS, width)), axis=-1)
     return ops.reshape(around, (*lead, GROUPS * width))
-
-
-def _column(values, axes):
-    """(batch,) to (batch, 1, ...)."""
-    return ops.reshape(values, (-1, *[1] * axes))

@@ -33,6 +33,7 @@ class Plan:
         drawing = {name: value for name, value in options.items() if name not in (*CONTROLS, "repetition_penalty")}
         self.drawing = SamplingControls(**drawing)
         seen = composer.provenance.get("controls", {})
+        self._keys = seen.get("Key", {})
         self.asked = Asked(self.codec, seen, bars=bars, genre=genre, primed=primer is not None, **wanted)
         penalty = checked_number("repetition_penalty", options["repetition_penalty"], 0, 100, "nats")
         self.primer = None if primer is None else Primer(self.codec, primer, self.asked.tokens())
@@ -50,10 +51,20 @@ class Plan:
 
     def prompt(self, number):
         """The `Prompt` of piece `number`, which the number and the seed alone decide."""
-        begin = {"controls": self.asked.tokens()}
+        begin = {"controls": self._drawn_key(number) | self.asked.tokens()}
         if self.primer is not None:
             begin = {"primer": self.primer.tokens, "floor": self.primer.floor}
         return Prompt(self.codec, self.bars, [self.seed, number], **begin)
+
+    def _drawn_key(self, number):
+        """A key for piece `number`, as often as the training data have it; what is asked for goes before."""
+        if not self._keys:
+            return {}
+        counts = np.array(list(self._keys.values()), float)
+        random = np.random.default_rng([self.seed, number, 1])
+        likeliest = self.drawing.temperature == 0
+        chosen = np.argmax(counts) if likeliest else random.choice(len(counts), p=counts / counts.sum())
+        return {"Key": list(self._keys)[chosen]}
 
     def piece(self, tokens, number, *, dense=False):
         """The NoteSequence that new tokens describe, with all that is to be known of it in `meta`."""
