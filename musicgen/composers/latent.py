@@ -71,6 +71,7 @@ class LatentNetwork(keras.Model):
         self.free_nats = free_bits * float(np.log(2))
         self.beat_steps = next(steps for steps in (4, 6, 3, 5, 2, 7, 1) if bar_steps % steps == 0)
         self.by_bar = bars > LONG
+        self.bars_begin_anew = hierarchical and self.by_bar
         self.segment_steps = bar_steps if self.by_bar else self.beat_steps
         self.segments = self.steps // self.segment_steps
         self.direct = hierarchical and lines > 1  # whether segments are read and told step by step beside the LSTMs
@@ -193,8 +194,7 @@ class LatentNetwork(keras.Model):
         before = ops.concatenate([first, codes[:, :-1]], axis=1)
         given = self.hide(self._embedded(self.before, before, CODES + 1), training=training)
         context = self.contexts(latents)
-        keep = ops.broadcast_to(ops.convert_to_tensor(self.keep())[None], ops.shape(codes)[:2])
-        hidden = self.decoder(ops.concatenate([given, context], axis=-1), keep)
+        hidden = self._decoded(ops.concatenate([given, context], axis=-1))
         said = self._chained(self.chain(ops.concatenate([hidden, context], axis=-1)))
         if self.lines > 1:
             written = self._chained(self.written(codes + CODES * ops.arange(self.lines, dtype="int32")))
@@ -202,10 +202,18 @@ class LatentNetwork(keras.Model):
             said = said + ops.sum(written * earlier, axis=2)  # line by line that is written, lines that it tells
         return self._scores(said)
 
+    def _decoded(self, told):
+        """Hidden states (batch, steps, units) of the decoder; bars that begin anew are read all at once."""
+        if not self.bars_begin_anew:
+            return self.decoder(told)
+        batch, features = ops.shape(told)[0], told.shape[-1]
+        hidden = self.decoder(ops.reshape(told, (batch * self.bars, self.bar_steps, features)))
+        return ops.reshape(hidden, (batch, self.steps, self.units))
+
     def keep(self):
         """Where the decoder goes on from the step before: float32, (steps,), 0 where it begins anew."""
         keep = np.ones(self.steps, np.float32)
-        keep[:: self.bar_steps if self.hierarchical and self.by_bar else self.steps] = 0.0
+        keep[:: self.bar_steps if self.bars_begin_anew else self.steps] = 0.0
         return keep
 
     def _chained(self, values):
