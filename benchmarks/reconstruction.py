@@ -32,8 +32,8 @@ PARTS = (0.8, 0.1, 0.1)
 #: Minutes of training, and what the composer is made with.
 TRAININGS = {
     "folk": (65, {"fragment_bars": 2, "meter": "4/4"}),
-    "folk 16 hierarchical": (40, {"fragment_bars": 16, "meter": "4/4", "latent_dim": 256}),
-    "folk 16 flat": (40, {"fragment_bars": 16, "meter": "4/4", "latent_dim": 256, "hierarchical": False}),
+    "folk 16 hierarchical": (15, {"fragment_bars": 16, "meter": "4/4", "latent_dim": 256}),
+    "folk 16 flat": (15, {"fragment_bars": 16, "meter": "4/4", "latent_dim": 256, "hierarchical": False}),
     "bach-chorales": (60, {"fragment_bars": 2, "meter": "4/4", "beta": 0.02}),
     "clips": (10, {"fragment_bars": 4}),
     "frames": (8, {}),
