@@ -248,7 +248,31 @@ def test_every_corpus_tells_terms_and_what_its_pieces_are(name, tmp_path):
         assert (len(piece.tracks) > 1) == (name != "folk")
 
 
+def test_a_collection_is_parsed_without_the_others_and_found_in_the_cache(tmp_path, monkeypatch):
+    files = [("One", "a.abc", 2), ("Two", "b.abc", 3)]
+    tune = "X:{0}\nT:Tune {0}\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|\n\n"
+    for _, file, count in files:
+        path = tmp_path / "corpus" / "book" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(tune.format(number) for number in range(count)) + "X:9\nM:4/4\nK:C\nz4|\n")
+    kind = corpus_files.KINDS["folk"]._replace(collections=tuple((name, "book", file) for name, file, _ in files))
+    monkeypatch.setitem(corpus_files.KINDS, "folk", kind)
+    monkeypatch.setattr(corpora, "_music21_corpus", lambda: (tmp_path / "corpus", "0"))
+    parsed = corpora.read_corpus("folk", collection="Two", workers=0, cache=tmp_path)
+    assert [piece.meta["source"] for piece in parsed] == [f"book/b.abc#{number}" for number in (1, 2, 3)]
+    assert not list(tmp_path.glob("*.npz")), "a part is not kept as if it were the whole"
+    assert len(corpora.read_corpus("folk", workers=0, cache=tmp_path)) == 5
+    monkeypatch.setattr(corpus_files, "parse", None)
+    kept = corpora.read_corpus("folk", collection="Two", cache=tmp_path)
+    assert list(kept) == list(parsed)
+    assert kept.refused == parsed.refused
+    assert [source for source, _ in kept.refused] == ["book/b.abc#4"]
+    assert len(corpora.read_corpus("folk", collection="Two", limit=2, cache=tmp_path)) == 2
+
+
 def test_unknown_corpora_and_limits_are_refused():
+    with pytest.raises(InputError, match=r"folk has no collection 'Haydn' \(one of Essen, .*Northumbrian"):
+        load_corpus("folk", collection="Haydn")
     with pytest.raises(InputError, match=r"no corpus 'bach' \(one of bach-chorales, folk, .*trecento\)"):
         load_corpus("bach")
     with pytest.raises(InputError, match="limit must be at least 1"):

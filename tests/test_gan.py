@@ -246,12 +246,22 @@ def test_without_truncation_all_pieces_are_alike(composer):
     assert first.notes.tobytes() == second.notes.tobytes()
 
 
-def untrained(codec, lines):
+def untrained(codec, lines, pitch_range=(36, 67)):
     """A composer whose networks have learnt nothing."""
-    composer = GANComposer(preset="tiny", codec=codec, lines=lines, meter="4/4", pitch_range=(36, 67), seed=0)
+    composer = GANComposer(preset="tiny", codec=codec, lines=lines, meter="4/4", pitch_range=pitch_range, seed=0)
     composer._build()
     composer.provenance = {"tempo": {"": 120.0}, "keys": {"D major": 1}, "labels": {}}
     return composer
+
+
+def test_no_line_leaves_its_own_range():
+    ranges = ((60, 64), (36, 67))
+    composer = untrained(PianorollCodec(tracks=2), (1, 1), ranges)
+    tokens = composer._invented([[0, row] for row in range(32)], np.array([-1]))
+    for line, (low, high) in enumerate(ranges):
+        pitches = tokens[..., line][tokens[..., line] < 128]
+        assert len(np.unique(pitches)) > 2
+        assert low <= pitches.min() <= pitches.max() <= high
 
 
 def test_drums_have_rhythms_of_their_own():

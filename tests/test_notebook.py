@@ -252,6 +252,7 @@ def test_a_map_finds_the_main_directions():
 
     pieces = [NoteSequence([(0.0, 1.0, pitch, 80, 0), (1.0, 2.0, 50, 80, 0)]) for pitch in (60, 62, 70)]
     view = show_latent_map(Composer(), [*pieces, NoteSequence([(0.0, 1.0, 60, 80, 0)])])
+    assert repr(view) == f"LatentMapView({len(pieces)} pieces)"
     np.testing.assert_allclose(np.abs(np.diff(view.map.points[:, 0])), [2 * 2**0.5, 8 * 2**0.5])
     np.testing.assert_allclose(view.map.explained, (1, 0), atol=1e-9)
     assert view.map.refused == (("piece 4", "too short"),)

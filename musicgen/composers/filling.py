@@ -7,6 +7,8 @@ from .backend import compile_method, to_numpy
 from .rolls import binary, completed, rolls_of
 from .writing import groups
 
+NEVER = -1e4  # added to the scores of pitches that a line may not use
+
 
 class Maker:
     """A generator as a function of arrays.
@@ -16,10 +18,15 @@ class Maker:
     generator : Generator
     neurons : str
         See `rolls.binary`; pieces are always binary.
+    spans : array-like of int, shape (lines,)
+        Of the generator's keys, how many each line may use.
     """
 
-    def __init__(self, generator, neurons):
+    def __init__(self, generator, neurons, spans):
         self.generator = generator
+        beyond = np.arange(generator.keys + 1) >= np.reshape(spans, (-1, 1))
+        beyond[:, generator.keys] = False  # silence
+        self._beyond = np.where(beyond, NEVER, 0.0).astype(np.float32)
         self.neurons = "stochastic" if neurons == "stochastic" else "straight-through"
         self._run = compile_method(self._make, list(generator.trainable_variables))
 
@@ -48,7 +55,8 @@ class Maker:
     def _make(self, pitches, onsets, mask, genres, latents, uniform):
         network = self.generator
         given = ops.repeat(mask, network.beat, axis=1)[..., None] * rolls_of(pitches, onsets, network.keys)
-        made = binary(*network(latents, genres, given, mask), uniform, self.neurons)
+        pitches, begins = network(latents, genres, given, mask)
+        made = binary(pitches + self._beyond, begins, uniform, self.neurons)
         whole = completed(made, given, mask)
         return ops.cast(ops.argmax(whole[..., :-1], axis=-1), "int32"), whole[..., -1] > 0.5
 

@@ -297,7 +297,8 @@ class GANComposer(Inventing, FragmentComposer):
     def _make_network(self):
         self._cutter = self._make_cutter()
         self.network = Generator(noise=self.noise, **self._shape(), seed=self.seed)
-        self._maker = Maker(self.network, self.neurons)
+        ranges = np.broadcast_to(self.pitch_range, (self._cutter.lines, 2))
+        self._maker = Maker(self.network, self.neurons, np.diff(ranges)[:, 0] + 1)
 
     def _make_critic(self):
         classes = pitch_classes(self._lowest, self.network.keys)

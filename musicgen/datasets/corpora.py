@@ -74,7 +74,7 @@ class Corpus(Sequence):
         return f"Corpus({self.name!r}, {len(self):,} pieces)"
 
 
-def load_corpus(name, *, limit=None, workers=None, cache=None):
+def load_corpus(name, *, collection=None, limit=None, workers=None, cache=None):
     """Pieces of a corpus that music21 brings along (see the table at the head of this module).
 
     The first call parses in several processes under a progress bar, on two free processors from half a minute
@@ -85,6 +85,10 @@ def load_corpus(name, *, limit=None, workers=None, cache=None):
     ----------
     name : str
         One of `CORPORA`.
+    collection : str, optional
+        One of those that the corpus is made of, as `meta["collection"]` names them: "Essen", "Ryan's Mammoth",
+        "O'Neill's 1850", "Aird's Airs", "American fife" or "Northumbrian Minstrelsy" of folk; "Haydn", "Mozart",
+        "Beethoven" or "Schumann" of string-quartets. Only it is parsed. Default: all of them.
     limit : int, optional
         Take the first so many pieces.
     workers : int, optional
@@ -105,30 +109,41 @@ def load_corpus(name, *, limit=None, workers=None, cache=None):
     Raises
     ------
     InputError
-        If there is no such corpus, or `limit` is not positive.
+        If there is no such corpus or collection, or `limit` is not positive.
     MissingDependencyError
         If music21 is not installed.
     """
-    corpus = read_corpus(name, limit=limit, workers=workers, cache=cache)
+    corpus = read_corpus(name, collection=collection, limit=limit, workers=workers, cache=cache)
     if corpus.refused:
         warnings.warn(f"{len(corpus.refused)} pieces of {name} could not be used, see `.refused`", stacklevel=2)
     return corpus
 
 
-def read_corpus(name, *, limit=None, workers=None, cache=None):
+def read_corpus(name, *, collection=None, limit=None, workers=None, cache=None):
     """As `load_corpus`, for callers that tell of `refused` themselves."""
     if name not in CORPORA:
         raise InputError(f"there is no corpus {name!r}", remedy=f"one of {', '.join(CORPORA)}")
+    collections = corpus_files.collections_of(name)
+    if collection not in (None, *collections):
+        raise InputError(f"{name} has no collection {collection!r}", remedy=f"one of {', '.join(collections)}")
     if limit is not None and limit < 1:
         raise InputError(f"limit must be at least 1, not {limit}")
     folder, version = _music21_corpus()
     stored = Path(cache or _cache_folder()) / f"{name}-music21-{version}-{FORMAT_VERSION}.npz"
-    if limit is None:
+    if limit is None and collection is None:
         with files.one_at_a_time(f"corpus-{name}"):  # whoever waited while another parsed finds the cache
             pieces, refused = read_cache(stored) or _parsed_and_kept(name, folder, workers, stored)
+    elif (kept := read_cache(stored)) is None:
+        pieces, refused = corpus_files.parse(name, folder, limit, workers, collection)
     else:
-        pieces, refused = read_cache(stored) or corpus_files.parse(name, folder, limit, workers)
+        pieces, refused = kept if collection is None else _of_collection(*kept, name, folder, collection)
     return Corpus(pieces[:limit] if limit else pieces, name, refused)
+
+
+def _of_collection(pieces, refused, name, folder, collection):
+    """What a cache holds of one collection."""
+    sources = {unit.source for unit in corpus_files.units_of(name, folder, collection)}
+    return pieces.of_collection(collection), [pair for pair in refused if pair[0] in sources]
 
 
 def _parsed_and_kept(name, folder, workers, stored):

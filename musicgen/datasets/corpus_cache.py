@@ -30,6 +30,10 @@ class StoredPieces(Sequence):
             self._made[index] = self._make(range(len(self))[index])
         return self._made[index]
 
+    def of_collection(self, name):
+        """Those whose `meta` names this collection, as a list."""
+        return [self[place] for place, rest in enumerate(self._rest) if rest[4].get("collection") == name]
+
     def _make(self, index):
         tracks, size, meters, duration, meta = self._rest[index]
         notes = self._notes[self._note_edges[index] : self._note_edges[index + 1]]

@@ -47,7 +47,7 @@ class Unit(NamedTuple):
     text: str | None = None
 
 
-def parse(name, folder, limit=None, workers=None):
+def parse(name, folder, limit=None, workers=None, collection=None):
     """Pieces of a corpus in its order, and (source, reason) of what cannot be used.
 
     Parameters
@@ -58,13 +58,15 @@ def parse(name, folder, limit=None, workers=None):
     limit : int, optional
         Take the first so many pieces, and parse no more than that takes.
     workers : int, optional
+    collection : str, optional
+        Leave the others out.
 
     Returns
     -------
     list of NoteSequence
     list of (str, str)
     """
-    pieces, refused, waiting = [], [], units_of(name, folder)
+    pieces, refused, waiting = [], [], units_of(name, folder, collection)
     while waiting and (limit is None or len(pieces) < limit):
         count = len(waiting) if limit is None else limit - len(pieces)
         found, bad = _parse_all(waiting[:count], workers, progress=limit is None)
@@ -83,10 +85,17 @@ def _parse_all(units, workers, progress):
     return pieces, [pair for batch in batches for pair in outcomes[batch][1]]
 
 
-def units_of(name, folder):
-    """What there is to parse, in the corpus's order."""
+def collections_of(name):
+    """Names of the collections that a corpus is made of."""
+    return [collection for collection, _, _ in KINDS[name].collections]
+
+
+def units_of(name, folder, only=None):
+    """What there is to parse, in the corpus's order; of one collection only, if one is named."""
     units = []
     for collection, part, pattern in KINDS[name].collections:
+        if only not in (None, collection):
+            continue
         paths = [path for path in sorted((folder / part).glob(pattern)) if _is_music(path)]
         for path in paths:
             source = path.relative_to(folder).as_posix()

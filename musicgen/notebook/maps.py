@@ -34,6 +34,9 @@ class LatentMapView:
     def __init__(self, found):
         self.map = found
 
+    def __repr__(self):
+        return f"LatentMapView({len(self.map.sequences)} pieces)"
+
     def _repr_html_(self):
         found = self.map
         colours = genre_colours(found.genres)
