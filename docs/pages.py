@@ -76,9 +76,9 @@ def value(benchmark, row):
 
 
 def rows_of(benchmark):
-    """The rows that a benchmark wrote, of all sets that it ran on, by what they tell; none if it was not run."""
+    """The rows that a benchmark wrote, by what they tell; a file of one set goes before that of all."""
     folder = ROOT / "benchmarks" / "results"
-    files = [*sorted(folder.glob(f"{benchmark}.*.json")), folder / f"{benchmark}.json"]
+    files = [folder / f"{benchmark}.json", *sorted(folder.glob(f"{benchmark}.*.json"))]
     contents = [json.loads(file.read_text("utf-8")) for file in files if file.exists()]
     return {row["what"]: row for content in contents for row in content["rows"]}
 
