@@ -8,7 +8,7 @@ what holding every note gives, and the nearest training fragment in any key: wha
   between 1,024 pairs; attributes; fragments of the prior; speed of decoding.
 - Melodies of 16 bars (`folk`), with a conductor (hierarchical) and without (flat), equally long trained.
 - Two bars in four voices (`bach-chorales`).
-- Recordings (four bars, all notes of a clip as one roll): where the genres lie, and what blends of them are like.
+- Recordings (two bars, all notes of a clip as one roll): where the genres lie, and what blends of them are like.
 - The rolls of the polyphonic benchmark, for which a bound on the likelihood is known of other models.
 
 With --models trained composers are kept in a folder, and loaded from there the next time.
@@ -34,8 +34,8 @@ TRAININGS = {
     "folk": (65, {"fragment_bars": 2, "meter": "4/4"}),
     "folk 16 hierarchical": (15, {"fragment_bars": 16, "meter": "4/4", "latent_dim": 256}),
     "folk 16 flat": (15, {"fragment_bars": 16, "meter": "4/4", "latent_dim": 256, "hierarchical": False}),
-    "bach-chorales": (60, {"fragment_bars": 2, "meter": "4/4", "beta": 0.02}),
-    "clips": (10, {"fragment_bars": 4}),
+    "bach-chorales": (60, {"fragment_bars": 2, "meter": "4/4"}),
+    "clips": (20, {"fragment_bars": 2}),
     "frames": (8, {}),
 }
 SETS = {"folk": ["folk"], "folk-16": ["folk 16 hierarchical", "folk 16 flat"]}
@@ -95,6 +95,9 @@ def add_facts(results, name, composer, tokens, found):
     results.add(what, epochs, f"epochs of {facts['latent']['fragments']:,} fragments", direction="max")
     results.add(f"{name}: held-out fragments", len(tokens), "", direction="max")
     results.add(f"{name}: information in the latent", found["bits"], "bits/fragment")
+    if "bits_left" in facts["latent"]:
+        left, another = facts["latent"]["bits_left"], facts["latent"]["bits_of_another"]
+        results.add(f"{name}: bits of a fragment that its latent leaves untold", left, "bits", reference=another)
     results.add(
         f"{name}: active units", facts["latent"]["active_units"], f"of {composer.latent_dim}", direction="max"
     )

@@ -220,3 +220,20 @@ def test_an_ignored_latent_is_reported():
     with pytest.warns(UserWarning, match="the latent is ignored"):
         composer.fit([monophonic(tune, track=0) for tune in TUNES], epochs=120, batch_size=4, progress=False)
     assert "lower beta" in composer.provenance["latent"]["warning"]
+
+
+def test_a_latent_that_is_heeded_tells_what_another_does_not(composer):
+    told = composer.provenance["latent"]
+    assert 0 < told["bits_left"] < 0.8 * told["bits_of_another"]
+    assert "warning" not in told
+
+
+def test_several_lines_weigh_their_latents_less():
+    given = {"preset": "tiny", "fragment_bars": 2, "meter": "4/4"}
+    one, several = VAEComposer(**given, lines=(1,)), VAEComposer(**given, lines=(1, 2))
+    for composer, beta in ((one, 0.08), (several, 0.02)):
+        assert composer.beta is None
+        composer.codec = MelodyCodec() if composer is one else PianorollCodec(tracks=2)
+        composer._build()
+        assert composer.network.beta == composer.get_config()["beta"] == beta
+    assert VAEComposer(**given, beta=0.0).beta == 0.0

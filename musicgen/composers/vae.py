@@ -24,7 +24,9 @@ from .writing import Writer
 BATCH = 4096  # steps of time in a batch at most, of fragments side by side; fewer fragments where an epoch would else
 STEPS = 128  # have fewer steps of training than this
 LOOKED_AT = 20_000  # fragments from which the latent space is told
+BETA, BETA_OF_SEVERAL = 0.08, 0.02  # weight of the latent's information, for one line and for several
 LITTLE = 1.0  # bits per fragment below which the latent counts as ignored
+COMPARED, USEFUL = 256, 0.2  # fragments told from others' latents, and share of their bits that their own must save
 
 
 class VAEComposer(Mixing, FragmentComposer):
@@ -48,7 +50,8 @@ class VAEComposer(Mixing, FragmentComposer):
         Share of the steps whose predecessor is hidden from the decoder while training: the more, the more is said by
         the latent.
     beta : float, optional
-        Weight of the latent's information in the loss.
+        Weight of the latent's information in the loss. Default: 0.08 for one line; 0.02 for several, which would
+        else be drowned in noise.
     free_bits : float, optional
         Information per fragment that costs nothing.
     lines : sequence of int, optional
@@ -83,7 +86,7 @@ class VAEComposer(Mixing, FragmentComposer):
         "base": {"embedding": 64, "encoder_units": 256, "decoder_units": 384, "chain_units": 256, "latent_dim": 256},
         "large": {"embedding": 96, "encoder_units": 512, "decoder_units": 768, "chain_units": 384, "latent_dim": 512},
     }
-    _learning = {"dropout": 0.2, "beta": 0.08, "free_bits": 0.0}
+    _learning = {"dropout": 0.2, "beta": None, "free_bits": 0.0}
 
     def __init__(
         self,
@@ -122,7 +125,7 @@ class VAEComposer(Mixing, FragmentComposer):
         for name in self.presets[preset]:
             if sizes[name] is not None:
                 whole_number(name, sizes[name], 1)
-        if not (0 <= sizes["dropout"] < 1 and sizes["beta"] >= 0 and sizes["free_bits"] >= 0):
+        if not (0 <= sizes["dropout"] < 1 and (sizes["beta"] or 0) >= 0 and sizes["free_bits"] >= 0):
             raise InputError(f"dropout must lie in [0, 1), beta and free_bits be at least 0, not {sizes}")
         if codec is not None and not isinstance(codec, MelodyCodec | PianorollCodec):
             raise InputError(f"codec must be a MelodyCodec or a PianorollCodec, not {type(codec).__name__}")
@@ -163,7 +166,8 @@ class VAEComposer(Mixing, FragmentComposer):
 
         Every epoch sees each fragment in a random key. With `validation` the training stops when the held-out loss
         has not fallen for `patience` epochs, and the best weights are kept. Afterwards `provenance["latent"]` tells
-        how much of the music is in the latent; if it is ignored, a warning says so.
+        how many bits the latent of a fragment holds (`kl_bits`), and how many the fragment is still worth to who
+        knows it (`bits_left`) or is given another's (`bits_of_another`); if it is ignored, a warning says so.
 
         Parameters
         ----------
@@ -243,20 +247,29 @@ class VAEComposer(Mixing, FragmentComposer):
         nats = np.asarray(divergences(means, log_variances)).sum(axis=1).mean()
         active = int(np.sum(means.var(axis=0) > ACTIVE))
         tied, repeated = np.sum(ties == TIED), np.sum(ties == REPEATED)
+        said, unsaid = self._bits(tokens[rows[:COMPARED]], means[:COMPARED])
+        bits = float(nats / np.log(2))
         self.provenance["latent"] = {
             "fragments": len(tokens),
-            "kl_bits": round(float(nats / np.log(2)), 2),
+            "kl_bits": round(bits, 2),
             "active_units": active,
+            "bits_left": round(said, 2),
+            "bits_of_another": round(unsaid, 2),
             "ties": round(float(tied / max(tied + repeated, 1)), 4),
         }
         self.provenance["tempo"] = median_tempi(cut.pieces, self.genres)
-        if nats / np.log(2) < LITTLE or not active:
+        if bits < LITTLE or not active or said > (1 - USEFUL) * unsaid:
             message = (
-                f"the latent is ignored: it holds {nats / np.log(2):.2f} bits per fragment in {active} active units; "
-                "lower beta, raise free_bits or dropout, or train longer"
+                f"the latent is ignored: it holds {bits:.2f} bits per fragment in {active} active units, and leaves "
+                f"{said:.0f} of {unsaid:.0f} bits untold; lower beta, raise free_bits or dropout, or train longer"
             )
             self.provenance["latent"]["warning"] = message
             warnings.warn(message, stacklevel=3)
+
+    def _bits(self, tokens, means):
+        """What fragments are still worth to who knows their latents, and to who is given another's: bits of each."""
+        nats = (self._writer.nll(tokens, latents).sum(axis=(1, 2)) for latents in (means, np.roll(means, 1, axis=0)))
+        return tuple(float(np.mean(each) / np.log(2)) for each in nats)
 
     def _attributes(self, tokens):
         """Attributes of fragments: (n_attributes, n)."""
@@ -271,6 +284,7 @@ class VAEComposer(Mixing, FragmentComposer):
     def _make_network(self):
         self._cutter = self._make_cutter()
         self.latent_dim = self.latent_dim or self.presets[self.preset]["latent_dim"] * self._cutter.lines
+        self.beta = (BETA if self._cutter.lines == 1 else BETA_OF_SEVERAL) if self.beta is None else self.beta
         sizes = {name: getattr(self, name) for name in (*self.presets[self.preset], *self._learning)}
         shape = {"bars": self.fragment_bars, "bar_steps": self._cutter.bar_steps, "lines": self._cutter.lines}
         self.network = LatentNetwork(**shape, **sizes, hierarchical=self.hierarchical, seed=self.seed)
