@@ -39,7 +39,7 @@ def test_a_limit_keeps_the_order(chorales, tmp_path):
 
 def test_the_cache_gives_the_same_pieces(chorales, tmp_path, monkeypatch):
     refused = [("bach/bad.mxl", "has no notes")]
-    monkeypatch.setattr(corpus_files, "parse", lambda *_: (list(chorales), refused))
+    monkeypatch.setattr(corpus_files, "parse", lambda *_, **__: (list(chorales), refused))
     with pytest.warns(UserWarning, match="1 pieces of bach-chorales could not be used"):
         load_corpus("bach-chorales", cache=tmp_path)
     monkeypatch.setattr(corpus_files, "parse", None)  # nothing is parsed again
@@ -50,7 +50,7 @@ def test_the_cache_gives_the_same_pieces(chorales, tmp_path, monkeypatch):
 
 
 def test_a_damaged_cache_is_made_anew(chorales, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus_files, "parse", lambda *_: (list(chorales), []))
+    monkeypatch.setattr(corpus_files, "parse", lambda *_, **__: (list(chorales), []))
     load_corpus("bach-chorales", cache=tmp_path)
     [stored] = tmp_path.iterdir()
     stored.write_bytes(stored.read_bytes()[:-100])
@@ -70,7 +70,7 @@ def test_the_cache_folder_is_the_users(monkeypatch):
 
 
 def test_pieces_of_the_cache_are_made_once_and_cut_like_a_list(chorales, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus_files, "parse", lambda *_: (list(chorales), []))
+    monkeypatch.setattr(corpus_files, "parse", lambda *_, **__: (list(chorales), []))
     load_corpus("bach-chorales", cache=tmp_path)
     again = load_corpus("bach-chorales", cache=tmp_path)
     assert again[-1] is again[len(again) - 1]
@@ -83,7 +83,7 @@ def test_pieces_of_the_cache_are_made_once_and_cut_like_a_list(chorales, tmp_pat
 
 
 def test_pieces_are_kept_in_memory_where_they_cannot_be_kept_on_disk(chorales, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus_files, "parse", lambda *_: (list(chorales), []))
+    monkeypatch.setattr(corpus_files, "parse", lambda *_, **__: (list(chorales), []))
     (tmp_path / "file").touch()
     with pytest.warns(UserWarning, match="parsed anew each time: set MUSICGEN_CACHE"):
         assert list(load_corpus("bach-chorales", cache=tmp_path / "file")) == list(chorales)
@@ -318,3 +318,10 @@ def test_two_processes_parse_a_corpus_once(tmp_path):
     assert [out.strip() for out, _ in outputs] == ["48", "48"]
     assert sum("part" in err for _, err in outputs) == 1, "one has parsed, under a bar; the other has waited"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_bar_can_be_left_out(tmp_path, capsys):
+    for progress in (True, False):
+        load_corpus("folk", collection="American fife", workers=0, cache=tmp_path, progress=progress)
+        assert bool(capsys.readouterr().err) == progress

@@ -74,7 +74,7 @@ class Corpus(Sequence):
         return f"Corpus({self.name!r}, {len(self):,} pieces)"
 
 
-def load_corpus(name, *, collection=None, limit=None, workers=None, cache=None):
+def load_corpus(name, *, collection=None, limit=None, workers=None, cache=None, progress=True):
     """Pieces of a corpus that music21 brings along (see the table at the head of this module).
 
     The first call parses in several processes under a progress bar, on two free processors from half a minute
@@ -95,6 +95,8 @@ def load_corpus(name, *, collection=None, limit=None, workers=None, cache=None):
         Processes for parsing. Default: one per processor; with a small `limit` none.
     cache : path-like, optional
         Folder of parsed notes. Default: `$MUSICGEN_CACHE`, else `musicgen` in the user's cache folder.
+    progress : bool
+        Show a progress bar on standard error while a whole corpus or collection is parsed.
 
     Returns
     -------
@@ -113,13 +115,13 @@ def load_corpus(name, *, collection=None, limit=None, workers=None, cache=None):
     MissingDependencyError
         If music21 is not installed.
     """
-    corpus = read_corpus(name, collection=collection, limit=limit, workers=workers, cache=cache)
+    corpus = read_corpus(name, collection=collection, limit=limit, workers=workers, cache=cache, progress=progress)
     if corpus.refused:
         warnings.warn(f"{len(corpus.refused)} pieces of {name} could not be used, see `.refused`", stacklevel=2)
     return corpus
 
 
-def read_corpus(name, *, collection=None, limit=None, workers=None, cache=None):
+def read_corpus(name, *, collection=None, limit=None, workers=None, cache=None, progress=True):
     """As `load_corpus`, for callers that tell of `refused` themselves."""
     if name not in CORPORA:
         raise InputError(f"there is no corpus {name!r}", remedy=f"one of {', '.join(CORPORA)}")
@@ -132,9 +134,9 @@ def read_corpus(name, *, collection=None, limit=None, workers=None, cache=None):
     stored = Path(cache or _cache_folder()) / f"{name}-music21-{version}-{FORMAT_VERSION}.npz"
     if limit is None and collection is None:
         with files.one_at_a_time(f"corpus-{name}"):  # whoever waited while another parsed finds the cache
-            pieces, refused = read_cache(stored) or _parsed_and_kept(name, folder, workers, stored)
+            pieces, refused = read_cache(stored) or _parsed_and_kept(name, folder, workers, stored, progress)
     elif (kept := read_cache(stored)) is None:
-        pieces, refused = corpus_files.parse(name, folder, limit, workers, collection)
+        pieces, refused = corpus_files.parse(name, folder, limit, workers, collection, progress=progress)
     else:
         pieces, refused = kept if collection is None else _of_collection(*kept, name, folder, collection)
     return Corpus(pieces[:limit] if limit else pieces, name, refused)
@@ -146,8 +148,8 @@ def _of_collection(pieces, refused, name, folder, collection):
     return pieces.of_collection(collection), [pair for pair in refused if pair[0] in sources]
 
 
-def _parsed_and_kept(name, folder, workers, stored):
-    pieces, refused = corpus_files.parse(name, folder, None, workers)
+def _parsed_and_kept(name, folder, workers, stored, progress):
+    pieces, refused = corpus_files.parse(name, folder, None, workers, progress=progress)
     try:
         files.write_bytes(stored, packed(pieces, refused))
     except InputError as error:  # minutes of work are not thrown away for a full disk

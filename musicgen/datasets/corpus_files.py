@@ -47,7 +47,7 @@ class Unit(NamedTuple):
     text: str | None = None
 
 
-def parse(name, folder, limit=None, workers=None, collection=None):
+def parse(name, folder, limit=None, workers=None, collection=None, *, progress=True):
     """Pieces of a corpus in its order, and (source, reason) of what cannot be used.
 
     Parameters
@@ -60,6 +60,8 @@ def parse(name, folder, limit=None, workers=None, collection=None):
     workers : int, optional
     collection : str, optional
         Leave the others out.
+    progress : bool
+        Show a bar, where there is no limit.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def parse(name, folder, limit=None, workers=None, collection=None):
     pieces, refused, waiting = [], [], units_of(name, folder, collection)
     while waiting and (limit is None or len(pieces) < limit):
         count = len(waiting) if limit is None else limit - len(pieces)
-        found, bad = _parse_all(waiting[:count], workers, progress=limit is None)
+        found, bad = _parse_all(waiting[:count], workers, progress=progress and limit is None)
         pieces, refused, waiting = pieces + found, refused + bad, waiting[count:]
     return pieces, refused
 
