@@ -37,7 +37,7 @@ class LSTMComposer(NetworkComposer):
     - `temperature`: 0 takes the likeliest token, below 1 is more cautious, above it bolder; 1.
     - `top_k`, `top_p`, `min_p`: tokens that are kept: the likeliest, as many as hold this probability, those at least
       this fraction as likely as the best; None, 0.98, 0.
-    - `repetition_penalty`: nats that a note loses for every statement of a loop of a bar or less beyond four; 1.
+    - `repetition_penalty`: nats that a note loses for every statement of a loop of a bar or less beyond four; 3.
 
     In the piece's `meta`, `asked_...` and `achieved_...` tell what was asked and what it is, `warning` what went
     wrong.
@@ -76,7 +76,7 @@ class LSTMComposer(NetworkComposer):
         "top_k": None,
         "top_p": 0.98,
         "min_p": 0.0,
-        "repetition_penalty": 1.0,
+        "repetition_penalty": 3.0,
         **dict.fromkeys(CONTROLS),
     }
     presets = {
