@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from musicgen import EventsCodec, InputError, LSTMComposer, NoteSequence, Timing, Track
-from musicgen.codecs.spec import KEYS
+from musicgen import EventsCodec, InputError, LSTMComposer, MelodyCodec, NoteSequence, Timing, Track
+from musicgen.codecs.spec import KEYS, key_name
 from musicgen.composers.controls import Asked, achieved, most_at_once
 from musicgen.composers.diagnosis import warning
 from musicgen.composers.drawing import SamplingControls
@@ -207,6 +207,38 @@ def test_where_no_key_is_asked_for_one_is_drawn_as_the_data_have_them(composer):
     assert drawn != keys_of(200, seed=1)
     assert keys_of(3, key="Eb major") == [["Eb major"]] * 3
     assert len(keys_of(1, primer=scale_of("D major"))[0]) == len(KEYS), "a primer brings its own"
+
+
+def test_keys_are_read_as_musicians_write_them_or_not_at_all():
+    written = {"C♯ minor": "Db minor", "B♭ major": "Bb major", " a minor ": "A minor", "e- major": "Eb major"}
+    assert {text: key_name(text) for text in written} == written
+    for text in ("Cx major", "Dancing minor", "H major", "C", "C  major", "", None):
+        assert key_name(text) is None
+
+
+def test_what_was_asked_for_and_did_not_come_is_told(composer):
+    asked = {"key": "B minor", "density": 16, "polyphony": 1, "pitch_range": (60, 60)}
+    piece = composer.compose(bars=4, seed=0, **asked)
+    assert "key B minor was asked for" in piece.meta["warning"]
+    assert "density 16 was asked for" in piece.meta["warning"]
+    free = composer.compose(bars=4, seed=0)
+    assert free.meta["key"] == free.meta["achieved_key"]
+
+
+def test_a_primer_is_not_blamed_on_the_composer(composer):
+    silent = primer_of(1, timing=Timing.regular(120)).replace(duration=30.0)
+    piece = composer.compose(bars=4, primer=silent, seed=1)
+    assert "silent" not in piece.meta.get("warning", "")
+
+
+def test_one_piece_is_no_list_of_pieces():
+    for given in (TUNES[0], None, 5):
+        with pytest.raises(InputError, match="sequences must be pieces, not one"):
+            LSTMComposer(preset="tiny").fit(given)
+    with pytest.raises(InputError, match="codec must be an EventsCodec, not MelodyCodec"):
+        LSTMComposer(codec=MelodyCodec())
+    with pytest.raises(InputError, match="instrument True is unknown"):
+        Asked(EventsCodec(), {}, bars=2, instrument=True)
 
 
 def scale_of(key):

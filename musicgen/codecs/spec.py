@@ -1,5 +1,7 @@
 """The vocabulary of event tokens, declared once as a table."""
 
+import re
+
 TEMPI = tuple(round(30 * 2 ** (step / 12)) for step in range(37))  # quarter notes per minute, 30 to 240
 DENSITY_EDGES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # notes per quarter note
 METERS = tuple(f"{n}/{d}" for d in (1, 2, 4, 8, 16) for n in range(1, 16) if 1 <= 16 * n / d <= 128)
@@ -31,19 +33,24 @@ def token_spec(*, resolution, velocities, tracks, genres, max_duration, max_bar)
     }
 
 
+_KEY = re.compile(r"([A-Ga-g])([#♯b♭-]*) (major|minor)")
+_SEMITONES = {"#": 1, "♯": 1, "b": -1, "♭": -1, "-": -1}
+
+
 def key_name(text):
-    """The Key label of a key such as "C major", "a minor", "f# minor" or "B- major"; None if it is none.
+    """The Key label of a key such as "C major", "a minor", "f# minor", "B♭ major" or "B- major"; None if it is none.
 
     Examples
     --------
-    >>> key_name("a minor"), key_name("B- major"), key_name("C# major"), key_name("none")
-    ('A minor', 'Bb major', 'Db major', None)
+    >>> key_name("a minor"), key_name("B- major"), key_name("C♯ major"), key_name("none"), key_name("Cx major")
+    ('A minor', 'Bb major', 'Db major', None, None)
     """
-    tonic, _, mode = (text or "").partition(" ")
-    if mode not in ("major", "minor") or tonic[:1].upper() not in tuple("CDEFGAB"):
+    found = _KEY.fullmatch((text or "").strip())
+    if not found:
         return None
-    sharps = tonic.count("#") - tonic[1:].count("b") - tonic.count("-")
-    number = ({"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[tonic[0].upper()] + sharps) % 12
+    tonic, signs, mode = found.groups()
+    number = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[tonic.upper()]
+    number = (number + sum(_SEMITONES[sign] for sign in signs)) % 12
     return KEYS[number + (12 if mode == "minor" else 0)]
 
 

@@ -195,6 +195,10 @@ def checked_sequences(sequences, argument="sequences"):
     InputError
         If there are none, or one is something else.
     """
+    if isinstance(sequences, NoteSequence) or not hasattr(sequences, "__iter__"):
+        raise InputError(
+            f"{argument} must be pieces, not one {type(sequences).__name__}", remedy="give a list, such as [piece]"
+        )
     sequences = list(sequences)
     for index, sequence in enumerate(sequences):
         if not isinstance(sequence, NoteSequence):

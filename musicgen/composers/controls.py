@@ -20,6 +20,7 @@ from .primers import nearest_tempo
 #: Options of `compose` that say what the piece shall be; None leaves it to the composer.
 CONTROLS = ("key", "tempo", "meter", "density", "polyphony", "pitch_range", "instrument")
 MOST_DENSE = 16  # notes per quarter note
+DENSITY_MISSED = 0.25  # share by which a density may differ from the one asked for before it is told
 _OF_THE_PRIMER = ("tempo", "meter", "instrument")
 
 
@@ -120,6 +121,22 @@ class Asked:
             asked["instrument"] = _instrument_names(self.programs)
         asked = {f"asked_{name}": str(value) for name, value in asked.items() if value is not None}
         return asked | {f"achieved_{name}": value for name, value in achieved(piece, start).items()}
+
+    def missed(self, told):
+        """What was asked for and did not come, of what can only be leant towards, in words; None if all came.
+
+        Parameters
+        ----------
+        told : dict
+            From `meta`.
+        """
+        found = []
+        if self.key is not None and told.get("achieved_key", self.key) != self.key:
+            found.append(f"key {self.key} was asked for, {told['achieved_key']} came")
+        density = float(told["achieved_density"])
+        if self.density is not None and abs(density - self.density) > DENSITY_MISSED * self.density:
+            found.append(f"density {self.density:g} was asked for, {density:g} came")
+        return "; ".join(found) or None
 
     def _beat(self):
         return natural_quarters_per_beat(*map(int, self.meter.split("/"))) if self.meter else 1.0
@@ -256,7 +273,7 @@ def _checked_instruments(value, codec):
 
 
 def _program(instrument):
-    if isinstance(instrument, int | np.integer) and 0 <= instrument <= 127:
+    if isinstance(instrument, int | np.integer) and not isinstance(instrument, bool) and 0 <= instrument <= 127:
         return int(instrument)
     names = {name.lower(): program for program, name in enumerate(_general_midi())}
     if str(instrument).lower() in names:

@@ -101,6 +101,8 @@ class LSTMComposer(NetworkComposer):
     ):
         if preset not in self.presets:
             raise InputError(f"preset {preset!r} is unknown", remedy=f"one of {', '.join(self.presets)}")
+        if codec is not None and not isinstance(codec, EventsCodec):
+            raise InputError(f"codec must be an EventsCodec, not {type(codec).__name__}")
         given = {"embedding": embedding, "units": units, "layers": layers, "dropout": dropout}
         given |= {"filters": filters, "echo": echo}
         sizes = {**self.presets[preset], **{name: value for name, value in given.items() if value is not None}}

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..codecs.grammar import TYPE
+from ..transforms import crop
 from .base import finished
 from .controls import CONTROLS, Asked, checked_number
 from .diagnosis import warning
@@ -53,7 +54,7 @@ class Plan:
         """The `Prompt` of piece `number`, which the number and the seed alone decide."""
         begin = {"controls": self._drawn_key(number) | self.asked.tokens()}
         if self.primer is not None:
-            begin = {"primer": self.primer.tokens, "floor": self.primer.floor}
+            begin = {"primer": self.primer.tokens, "floor": self.primer.floor, "walked": self.primer.walked}
         return Prompt(self.codec, self.bars, [self.seed, number], **begin)
 
     def _drawn_key(self, number):
@@ -78,6 +79,14 @@ class Plan:
             piece = self.primer.continued(tokens, meta)
         piece = finished(piece, int(np.sum(self.codec.grammar.types[whole] == TYPE["Bar"])))
         piece = self.asked.finished(piece)
-        wrong = warning(piece, dense=dense, sampling=self.drawing, provenance=self._composer.provenance)
-        found = self.asked.meta(piece, start) | ({"warning": wrong} if wrong else {})
+        new = piece if self.primer is None else crop(piece, start, piece.duration)
+        found = self.asked.meta(piece, start)
+        wrong = [
+            warning(new, dense=dense, sampling=self.drawing, provenance=self._composer.provenance),
+            self.asked.missed(found),
+        ]
+        if any(wrong):
+            found["warning"] = "; ".join(filter(None, wrong))
+        if self.primer is None and self.asked.key is None and "achieved_key" in found:
+            found["key"] = found["achieved_key"]  # the one drawn is a beginning, not what became of it
         return piece.replace(meta=found)

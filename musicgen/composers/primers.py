@@ -1,6 +1,7 @@
 """A piece that a composition continues: its tokens, its timing, and the place where it ends."""
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..notes import NoteSequence
 from ..score.key import key_lead
 from ..timing import Timing
 from .base import checked_sequences
+from .prompts import walk
 
 _OF_COMPOSING = ("composer", "seed", "number", "bars", "primer", "warning", "temperature", "top_k", "top_p", "min_p")
 _OF_COMPOSING += ("repetition_penalty", "smoothness", "truncation")
@@ -56,6 +58,11 @@ class Primer:
     def bars(self):
         """Number of bars that the piece has begun."""
         return int(np.sum(self.codec.grammar.types[self.tokens] == TYPE["Bar"]))
+
+    @cached_property
+    def walked(self):
+        """The grammar's registers behind the piece."""
+        return walk(self.codec.grammar, self.tokens)
 
     @property
     def tracks(self):

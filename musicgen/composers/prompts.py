@@ -24,6 +24,8 @@ class Prompt:
         First free step in the bar in which the primer ends.
     context : int
         Tokens of the primer that are fed to the network, at most.
+    walked : array of int, optional
+        `walk` of the primer, which takes its time for a long one.
 
     Raises
     ------
@@ -31,7 +33,7 @@ class Prompt:
         If the codec does not know one of the controls.
     """
 
-    def __init__(self, codec, bars, seed, *, primer=None, controls=None, floor=0, context=256):
+    def __init__(self, codec, bars, seed, *, primer=None, controls=None, floor=0, context=256, walked=None):
         bars = UNLIMITED if bars is None else bars
         self.seed, self.new_bars, self.primer_bars, self.floor = seed, bars, 0, floor
         self.permitted = np.ones(codec.vocab_size, bool)
@@ -44,7 +46,7 @@ class Prompt:
         else:
             self.permitted &= codec.grammar.types != TYPE["Meter"]  # the primer's timing goes on, its meter too
             self.tokens = _recent(codec, primer, context)
-            self._walked = _walk(codec.grammar, primer)
+            self._walked = walk(codec.grammar, primer) if walked is None else walked
             self.primer_bars = int(self._walked[REGISTERS.index("bars")])
             self.bars = self.primer_bars + bars
 
@@ -86,7 +88,8 @@ def _recent(codec, primer, context):
     return np.concatenate([header, primer[start:]]).astype(np.int32)
 
 
-def _walk(grammar, tokens):
+def walk(grammar, tokens):
+    """The grammar's registers after tokens of one stream: int32, shape (len(REGISTERS),)."""
     state = grammar.initial_state(1)
     for token in tokens[1:]:
         state = grammar.advance(state, np.array([token], np.int32))
