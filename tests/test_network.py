@@ -1,13 +1,14 @@
 """The recurrent network: one step at a time equals the whole, and its distributions sum to one."""
 
 import itertools
+import logging
 
 import numpy as np
 import pytest
 
 from musicgen import EventsCodec, FramesCodec
 from musicgen.codecs.spec import KEYS
-from musicgen.composers.backend import to_numpy
+from musicgen.composers.backend import backend_name, compile_function, to_numpy
 from musicgen.composers.echoes import EchoMemory, echoes_of
 from musicgen.composers.likelihood import Scorer
 from musicgen.composers.network import RecurrentNetwork
@@ -237,3 +238,21 @@ def test_locked_dropout_drops_the_same_features_at_every_step():
     tokens = np.full((1, 4), 3, np.int32)
     np.testing.assert_array_equal(to_numpy(network(tokens)), to_numpy(network(tokens)), "nothing is dropped in use")
     assert np.any(to_numpy(network(tokens, training=True)) != to_numpy(network(tokens)))
+
+
+@pytest.mark.skipif(backend_name() != "tensorflow", reason="only TensorFlow warns of it")
+def test_compiling_for_every_shape_is_not_warned_of():
+    import tensorflow as tf
+
+    told, logger = [], tf.get_logger()
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())
+    logger.addHandler(handler)
+    try:
+        compiled = compile_function(lambda values: values + 1)
+        for size in range(1, 9):
+            compiled(np.zeros(size, np.float32))
+        logger.warning("this is heard")
+    finally:
+        logger.removeHandler(handler)
+    assert told == ["this is heard"]

@@ -43,12 +43,17 @@ def compile_function(function):
     if backend_name() == "tensorflow":
         import tensorflow as tf
 
+        tf.get_logger().addFilter(_is_no_retracing)  # compiling once for each shape is what is meant here
         return tf.function(function, jit_compile=True, autograph=False)
     if backend_name() == "jax":
         import jax
 
         return jax.jit(function)
     return function
+
+
+def _is_no_retracing(record):
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def compile_method(method, variables):
