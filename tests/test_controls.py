@@ -7,6 +7,7 @@ import pytest
 
 from musicgen import EventsCodec, InputError, LSTMComposer, MelodyCodec, NoteSequence, Timing, Track
 from musicgen.codecs.spec import KEYS, key_name
+from musicgen.composers.base import checked_sequences
 from musicgen.composers.controls import Asked, achieved, most_at_once
 from musicgen.composers.diagnosis import warning
 from musicgen.composers.drawing import SamplingControls
@@ -235,6 +236,7 @@ def test_one_piece_is_no_list_of_pieces():
     for given in (TUNES[0], None, 5):
         with pytest.raises(InputError, match="sequences must be pieces, not one"):
             LSTMComposer(preset="tiny").fit(given)
+    assert checked_sequences(type("ByPlace", (), {"__getitem__": lambda _, place: TUNES[:2][place]})()) == TUNES[:2]
     with pytest.raises(InputError, match="codec must be an EventsCodec, not MelodyCodec"):
         LSTMComposer(codec=MelodyCodec())
     with pytest.raises(InputError, match="instrument True is unknown"):

@@ -195,7 +195,9 @@ def checked_sequences(sequences, argument="sequences"):
     InputError
         If there are none, or one is something else.
     """
-    if isinstance(sequences, NoteSequence) or not hasattr(sequences, "__iter__"):
+    if isinstance(sequences, NoteSequence) or not (
+        hasattr(sequences, "__iter__") or hasattr(sequences, "__getitem__")
+    ):
         raise InputError(
             f"{argument} must be pieces, not one {type(sequences).__name__}", remedy="give a list, such as [piece]"
         )
