@@ -6,6 +6,9 @@ spread over the training data's, each in many pieces; a piece counts as right if
 instrument, within a quarter for the density. The reference is what pieces reach that were asked for nothing. Genre is
 judged by two n-gram models that learnt the genres from the same pieces.
 
+Beside the shares stand, for every value that was asked, what the pieces became: mean and range of what is a number,
+the share of what is a name; and a request for many controls at once.
+
 The share of compositions with a loop stands beside that of held-out pieces, cut into parts of as many bars (see
 `loops.py`); the goal for the upper end of its interval is the data's share plus two points.
 """
@@ -36,6 +39,25 @@ ASKED = {
     "pitch_range": [{"pitch_range": pitches} for pitches in ((60, 72), (48, 67), (55, 84))],
     "instrument": [{"instrument": name} for name in ("Flute", "Violin", "Church Organ")],
     "genre": [{"genre": genre} for genre in ("chorale", "folk")],
+}
+#: Controls that are numbers, with their units.
+UNITS = {
+    "tempo": "beats/min",
+    "bars": "bars",
+    "density": "notes/quarter",
+    "polyphony": "notes at once",
+    "pitch_range": "MIDI pitch",
+}
+#: Asked for in one call.
+TOGETHER = {
+    "genre": "chorale",
+    "key": "D minor",
+    "tempo": 84,
+    "meter": "4/4",
+    "bars": 8,
+    "density": 3.0,
+    "polyphony": 4,
+    "pitch_range": (45, 76),
 }
 METERS = 3  # the most frequent ones of the training data are asked for
 ENOUGH = 90  # % right
@@ -82,23 +104,55 @@ def _fits(piece):
 
 
 def add_controls(results, composer, training, each, seed):
-    """A row for every control: the share of pieces that became what was asked."""
+    """The share of pieces that became what was asked, by control; what became of every value; all at once."""
     judge = GenreJudge(composer.codec, training)
     free = composer.compose_many(each, bars=BARS, seed=seed + 1)
     held = composer.provenance["controls"]["Meter"]
     meters = sorted(held, key=held.get)[-METERS:]
     for control, requests in {**ASKED, "meter": [{"meter": meter} for meter in meters]}.items():
-        hits, chance = [], []
+        hits, chance, made = [], [], {}
         for number, request in enumerate(requests):
-            options = {"bars": BARS, **request}
+            options, asked = {"bars": BARS, **request}, request[control]
             count = each // len(requests) + (number < each % len(requests))
-            for piece in composer.compose_many(count, seed=seed, **options):
-                hits.append(is_right(control, request[control], piece, judge))
-            chance += [is_right(control, request[control], piece, judge) for piece in free]
+            made[asked] = composer.compose_many(count, seed=seed, **options)
+            hits += [is_right(control, asked, piece, judge) for piece in made[asked]]
+            chance += [is_right(control, asked, piece, judge) for piece in free]
         share = 100 * np.mean(hits)
         goal = 100 if control not in ("key", "density", "genre") else ENOUGH
         row = {"reference": 100 * np.mean(chance), "goal": goal, "direction": "max"}
         results.add(f"{control}: as asked, of {len(hits)}", share, "%", **row)
+        for asked, pieces in made.items():
+            add_achieved(results, control, asked, pieces, judge)
+    add_together(results, composer, each, seed, judge)
+
+
+def add_achieved(results, control, asked, pieces, judge):
+    """What pieces became of which one value was asked: means of numbers, shares of names."""
+    if control not in UNITS:
+        share = 100 * np.mean([is_right(control, asked, piece, judge) for piece in pieces])
+        results.add(f"{control} asked {asked}: achieved in, of {len(pieces)}", share, "%", direction="max")
+        return
+    found = [achieved(piece)[control] for piece in pieces]
+    values = np.array([[float(value) for value in one.split(" to ")] for one in found])
+    ends = [("", asked)] if values.shape[1] == 1 else list(zip((" from", " to"), asked, strict=True))
+    for (end, wanted), column in zip(ends, values.T, strict=True):
+        what = f"{control}{end} asked {wanted}: achieved by {len(pieces)}, {column.min():g} to {column.max():g}, mean"
+        results.add(what, column.mean(), UNITS[control], reference=wanted)
+
+
+def add_together(results, composer, count, seed, judge):
+    """The share of pieces that became what was asked in all of several controls, and in each."""
+    made = composer.compose_many(count, seed=seed, **TOGETHER)
+    hits = {name: [is_right(name, value, piece, judge) for piece in made] for name, value in TOGETHER.items()}
+    told = ", ".join(f"{name} {value}" for name, value in TOGETHER.items())
+    results.add(
+        f"{told}, all asked at once: all achieved, of {count}",
+        100 * np.mean(np.all(list(hits.values()), 0)),
+        "%",
+        direction="max",
+    )
+    for name, right in hits.items():
+        results.add(f"{name}, asked with the others: achieved", 100 * np.mean(right), "%", direction="max")
 
 
 def is_right(control, asked, piece, judge):
