@@ -53,16 +53,20 @@ def inspect(path):
 
 
 def _composer(path):
-    from .composers.checkpoint import read_config
+    from .composers.checkpoint import read_codec_config, read_config
 
     config = read_config(path)
     provenance = config.get("provenance") or {}
     losses = provenance.get("history", {})
+    codec = read_codec_config(path)
     return {
         "kind": "composer",
         "class": config["class"],
         "hyperparameters": config["hyperparameters"],
         "training data": {name: provenance.get(name) for name in ("pieces", "notes", "hours", "genres")},
+        "codec": codec,
+        "keys": provenance.get("keys") or provenance.get("controls", {}).get("Key"),
+        "meters": provenance.get("controls", {}).get("Meter") or config["hyperparameters"].get("meter"),
         "epochs": provenance.get("epochs"),
         "lowest held-out loss": min(losses["val_loss"]) if losses.get("val_loss") else None,
         "versions": {"musicgen": config.get("musicgen"), **provenance.get("versions", {})},

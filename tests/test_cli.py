@@ -125,7 +125,10 @@ def test_render_names_what_it_refuses_and_renders_the_rest(way, tmp_path, capsys
 )
 def test_info_tells_the_kind(way, capsys, name, kind):
     assert main(["info", str(way / name)]) == 0
-    assert json.loads(capsys.readouterr().out)["kind"] == kind
+    told = json.loads(capsys.readouterr().out)
+    assert told["kind"] == kind
+    if kind == "composer":
+        assert {"codec", "keys", "meters"} <= told.keys()
 
 
 def test_info_of_notes_tells_which_recordings_are_missing(way, capsys):

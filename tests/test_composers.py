@@ -105,8 +105,10 @@ def test_refusals_say_what_is_allowed(composer, tmp_path):
         composer.compose(bars=0)
     with pytest.raises(InputError, match="primer must be a NoteSequence"):
         composer.compose(bars=1, primer="song.mid")
-    with pytest.raises(InputError, match="primer holds no piece with notes"):
+    with pytest.raises(InputError, match="the primer has no notes"):
         composer.compose(bars=1, primer=NoteSequence(duration=1.0))
+    assert repr(composer).startswith(f"{type(composer).__name__}(preset='tiny'), learnt from ")
+    assert repr(type(composer)(preset="tiny")).endswith(", untrained")
     with pytest.raises(InputError, match="has not been trained"):
         type(composer)(preset="tiny").compose()
     with pytest.raises(InputError, match="preset 'huge' is unknown"):

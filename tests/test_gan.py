@@ -17,6 +17,7 @@ from musicgen.composers.guard import Guard, diversity, histograms, nearest, over
 from musicgen.composers.inventing import _in_bars, _pattern
 from musicgen.composers.roll_data import RollBatches, parts_of, shift_to_white, shifted, tokens_of
 from musicgen.composers.rolls import Generator
+from musicgen.composers.weighing import counts_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HOLD, REST = 128, 129
@@ -241,6 +242,18 @@ def test_a_key_that_is_asked_for_is_kept(composer):
     assert np.mean(shares) > 0.8
 
 
+def test_candidates_bring_counts_nearer_to_the_data(composer):
+    tokens = composer._on_white_keys(composer._fragments_of(*composer._arrays(TUNES)))
+    real, far = counts_of(tokens, composer._cutter.bar_steps), []
+    for candidates in (1, 16):
+        made = composer._maker.invent(composer._genre_rows([-1] * 200), list(range(200)), candidates=candidates)
+        counts = counts_of(composer._tokens(*made), composer._cutter.bar_steps)
+        far.append(np.abs(counts.mean(axis=0) - real.mean(axis=0)).sum())
+    assert far[1] < 0.8 * far[0]
+    alone, among = (composer.compose_many(count, bars=6, seed=5)[0] for count in (1, 3))
+    assert alone.notes.tobytes() == among.notes.tobytes()
+
+
 def test_without_truncation_all_pieces_are_alike(composer):
     first, second = composer.compose_many(2, bars=4, truncation=0.0, key="C major", genre="folk", seed=0)
     assert first.notes.tobytes() == second.notes.tobytes()
@@ -288,6 +301,8 @@ def test_refusals_say_what_is_needed(composer):
         composer.interpolate(1)
     with pytest.raises(InputError, match="truncation must be 0 to 2"):
         composer.compose(truncation=-1)
+    with pytest.raises(InputError, match="candidates must be a whole number of at least 1"):
+        composer.compose(candidates=0)
     with pytest.raises(InputError, match="key cannot be asked for beside a primer"):
         composer.compose(primer=TUNES[0], key="C major")
     with pytest.raises(InputError, match="of must be 'melody' or 'drums'"):

@@ -147,7 +147,7 @@ def add_compose(commands):
     parser.add_argument(
         "--pitch-range", type=int, nargs=2, metavar=("LOW", "HIGH"), help="lowest and highest MIDI pitch"
     )
-    parser.add_argument("--instrument", metavar="NAME", help="General MIDI name or program, as in 'Flute' or 73")
+    parser.add_argument("--instrument", metavar="NAME", help="General MIDI name, family or program: Flute, piano, 73")
     parser.add_argument("--temperature", type=TEMPERATURE, help="higher is bolder, 0 always takes the likeliest")
     parser.add_argument("--top-k", type=COUNT, metavar="K", help="keep the K likeliest tokens")
     parser.add_argument(
@@ -163,6 +163,12 @@ def add_compose(commands):
         "--smoothness", type=FRACTION, metavar="S", help="VAE, GAN: how near fragments are to those before, 0 to 1"
     )
     parser.add_argument("--truncation", type=AT_LEAST_0, metavar="T", help="GAN: below 1 is safer, above 1 bolder")
+    parser.add_argument(
+        "--candidates",
+        type=COUNT,
+        metavar="N",
+        help="GAN: fragments of which one is taken, as the data would; 1: any",
+    )
     parser.add_argument("--seed", type=WHOLE, help="the same seed gives the same notes (default: a fresh one)")
     parser.add_argument("--render", action="store_true", help="write audio too")
     parser.add_argument("--plot", action="store_true", help="write a picture too")
@@ -170,7 +176,7 @@ def add_compose(commands):
 
 
 _OF_THE_COMPOSER = (
-    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "smoothness", "truncation"),
+    *("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "smoothness", "truncation", "candidates"),
     *("key", "tempo", "meter", "density", "polyphony", "pitch_range", "instrument"),
 )
 

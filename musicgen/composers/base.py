@@ -33,6 +33,13 @@ class Composer:
     #: (source, reason) of the pieces that the last `fit` could not use.
     refused = ()
 
+    def __repr__(self):
+        if self.provenance is None:
+            return f"{type(self).__name__}(preset={self.preset!r}), untrained"
+        told = f"learnt from {self.provenance['pieces']:,} pieces in {self.provenance['epochs']} epochs"
+        genres = ", ".join(self.provenance["genres"])
+        return f"{type(self).__name__}(preset={self.preset!r}), {told}" + (f"; genres: {genres}" if genres else "")
+
     def compose(self, bars=16, *, genre=None, primer=None, seed=None, **options):
         """Compose one piece.
 
@@ -207,6 +214,8 @@ def checked_sequences(sequences, argument="sequences"):
             raise InputError(f"{argument}[{index}] must be a NoteSequence, not {type(sequence).__name__}")
     sequences = [sequence for sequence in sequences if len(sequence)]
     if not sequences:
+        if argument == "primer":
+            raise InputError("the primer has no notes", remedy="give a piece with notes, or no primer")
         raise InputError(
             f"{argument} holds no piece with notes", remedy="transcribe recordings or load a corpus first"
         )

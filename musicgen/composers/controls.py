@@ -202,7 +202,9 @@ def checked_key(key, seen=()):
         return None
     name = key_name(key) if isinstance(key, str) else None
     if name is None:
-        raise InputError(f"key {key!r} is none", remedy="a tonic and major or minor, such as 'A minor' or 'F# major'")
+        raise InputError(
+            f"key {key!r} is unknown", remedy="a tonic and major or minor, such as 'A minor' or 'F# major'"
+        )
     mode = name.split()[1]
     modes = sorted({label.split()[1] for label in seen})
     if seen and mode not in modes:  # every tonic is learnt from every other, as training transposes
@@ -276,12 +278,15 @@ def _program(instrument):
     if isinstance(instrument, int | np.integer) and not isinstance(instrument, bool) and 0 <= instrument <= 127:
         return int(instrument)
     names = {name.lower(): program for program, name in enumerate(_general_midi())}
-    if str(instrument).lower() in names:
-        return names[str(instrument).lower()]
+    families = {name.lower(): 8 * number for number, name in enumerate(_families())}
+    for known in (names, families):
+        if str(instrument).lower() in known:
+            return known[str(instrument).lower()]
     near = difflib.get_close_matches(str(instrument).lower(), names, 3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise InputError(
-        f"instrument {instrument!r} is unknown", remedy=f"{hint}a General MIDI name or a program, 0 to 127"
+        f"instrument {instrument!r} is unknown",
+        remedy=f"{hint}a General MIDI name, a family such as 'piano' or 'guitar', or a program, 0 to 127",
     )
 
 
@@ -289,6 +294,12 @@ def _general_midi():
     from pretty_midi.constants import INSTRUMENT_MAP
 
     return INSTRUMENT_MAP
+
+
+def _families():
+    from pretty_midi.constants import INSTRUMENT_CLASSES
+
+    return INSTRUMENT_CLASSES
 
 
 def _played_by(program):

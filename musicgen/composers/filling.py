@@ -5,6 +5,7 @@ from keras import ops
 
 from .backend import compile_method, to_numpy
 from .rolls import binary, completed, rolls_of
+from .weighing import drawn
 from .writing import groups
 
 NEVER = -1e4  # added to the scores of pitches that a line may not use
@@ -20,10 +21,12 @@ class Maker:
         See `rolls.binary`; pieces are always binary.
     spans : array-like of int, shape (lines,)
         Of the generator's keys, how many each line may use.
+    weigh : callable
+        Of fragments as `make` gives them: logarithms of the weights by which one of several is drawn, float (n,).
     """
 
-    def __init__(self, generator, neurons, spans):
-        self.generator = generator
+    def __init__(self, generator, neurons, spans, weigh):
+        self.generator, self.weigh = generator, weigh
         beyond = np.arange(generator.keys + 1) >= np.reshape(spans, (-1, 1))
         beyond[:, generator.keys] = False  # silence
         self._beyond = np.where(beyond, NEVER, 0.0).astype(np.float32)
@@ -60,20 +63,57 @@ class Maker:
         whole = completed(made, given, mask)
         return ops.cast(ops.argmax(whole[..., :-1], axis=-1), "int32"), whole[..., -1] > 0.5
 
-    def invent(self, genres, seeds, truncation=1.0):
-        """Fragments of which nothing is given, each decided by its seed; see `make`."""
+    def invent(self, genres, seeds, truncation=1.0, candidates=1):
+        """Fragments of which nothing is given, each decided by its seed; see `make` and `write`."""
         network, count = self.generator, len(seeds)
-        latents, uniform = noise_of(network, [np.random.default_rng(seed) for seed in seeds], truncation)
         silence = np.full((count, network.steps, network.lines), network.keys, np.int32)
         nothing = np.zeros(silence.shape, np.float32), network.no_mask(count)
-        return self.make(silence, *nothing, genres, latents, uniform)
+        randoms = [np.random.default_rng(seed) for seed in seeds]
+        return self.write(silence, *nothing, genres, randoms, truncation=truncation, candidates=candidates)[:2]
 
+    def write(
+        self, pitches, onsets, mask, genres, randoms, *, truncation=1.0, candidates=1, near=None, smoothness=0.0
+    ):
+        """Fragments of which some beats are given, of several candidates for each the one that is drawn by weight.
 
-def noise_of(network, randoms, truncation=1.0):
-    """Latents (n, noise) and uniform numbers (n, steps, lines, 2) from a random generator each: float32."""
-    latents = np.stack([truncation * random.standard_normal(network.noise, np.float32) for random in randoms])
-    uniform = np.stack([random.random((network.steps, network.lines, 2), np.float32) for random in randoms])
-    return latents, uniform
+        Parameters
+        ----------
+        pitches, onsets, mask, genres
+            As in `make`.
+        randoms : list of n numpy.random.Generator
+            A fragment does not depend on those beside it.
+        truncation : float
+            By which the noise is multiplied.
+        candidates : int
+            Written for each fragment; see `weighing`.
+        near : float32, shape (n, noise), optional
+            Latents near which those of the fragments lie, by `smoothness`, 0 to 1.
+
+        Returns
+        -------
+        pitches, onsets
+            As from `make`.
+        latents : float32, shape (n, noise)
+        """
+        latents, uniform, luck = self._noise(randoms, truncation, candidates)
+        if near is not None:
+            near = np.repeat(near, candidates, axis=0)
+            latents = smoothness * near + np.sqrt(1 - smoothness**2, dtype=np.float32) * latents
+        given = (np.repeat(array, candidates, axis=0) for array in (pitches, onsets, mask, genres))
+        made = self.make(*given, latents, uniform)
+        rows = np.arange(len(randoms)) * candidates
+        if candidates > 1:
+            rows += drawn(self.weigh(*made).reshape(-1, candidates), luck)
+        return made[0][rows], made[1][rows], latents[rows]
+
+    def _noise(self, randoms, truncation, candidates):
+        """Latents (n * candidates, noise), uniform numbers for neurons, and others to draw by (n, candidates)."""
+        network, drawing = self.generator, self.neurons == "stochastic"
+        shape = (candidates, network.steps, network.lines, 2)
+        latents = [random.standard_normal((candidates, network.noise), np.float32) for random in randoms]
+        uniform = [random.random(shape, np.float32) if drawing else np.zeros(shape, np.float32) for random in randoms]
+        luck = [random.random(candidates) for random in randoms]
+        return np.float32(truncation) * np.concatenate(latents), np.concatenate(uniform), np.stack(luck)
 
 
 class Canvas:
@@ -101,7 +141,7 @@ class Canvas:
         """How many there are."""
         return self.given.shape[1]
 
-    def fill(self, maker, genres, randoms, *, truncation=1.0, smoothness=0.0):
+    def fill(self, maker, genres, randoms, *, smoothness=0.0, **way):
         """Write what is empty, from the first bar to the last.
 
         A window is as long as a fragment, and begins in the middle of the one before: what that wrote is given to it.
@@ -112,24 +152,22 @@ class Canvas:
         genres : float32, shape (n, genres)
         randoms : list of n numpy.random.Generator
             A piece does not depend on those beside it.
-        truncation : float
-            By which the noise is multiplied.
         smoothness : float
             How near the noise of a window is to that of the one before, 0 to 1.
+        **way
+            truncation and candidates, as in `Maker.write`.
         """
         network = maker.generator
         bar_steps, last = network.steps // network.bars, None
         for first in range(0, max(self.bars - network.bars, 0) + 1, max(network.bars // 2, 1)):
             bars = slice(first, first + network.bars)
             steps = slice(first * bar_steps, (first + network.bars) * bar_steps)
-            latents, uniform = noise_of(network, randoms, truncation)
-            if last is not None:
-                latents = smoothness * last + np.sqrt(1 - smoothness**2, dtype=np.float32) * latents
-            last, empty = latents, ~self.given[:, bars]
+            empty = ~self.given[:, bars]
             if not empty.any():
                 continue
             mask = np.repeat(self.given[:, bars], network.bar_beats, axis=1).astype(np.float32)
-            made = maker.make(self.pitches[:, steps], self.onsets[:, steps], mask, genres, latents, uniform)
+            before = self.pitches[:, steps], self.onsets[:, steps], mask, genres, randoms
+            *made, last = maker.write(*before, near=last, smoothness=smoothness, **way)
             written = np.repeat(empty, bar_steps, axis=1)
             self.pitches[:, steps] = np.where(written, made[0], self.pitches[:, steps])
             self.onsets[:, steps] = np.where(written, made[1], self.onsets[:, steps])

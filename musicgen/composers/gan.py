@@ -9,6 +9,7 @@ import numpy as np
 from ..codecs import MelodyCodec, PianorollCodec
 from ..codecs.melody import HOLD
 from ..errors import InputError
+from .backend import to_numpy
 from .base import whole_number
 from .contest import Contest, pitch_classes
 from .filling import Maker
@@ -21,8 +22,10 @@ from .neural import Schedule
 from .roll_data import RollBatches, keys_of, shift_to_white, shifted, tokens_of
 from .rolls import NEURONS, Critic, Generator
 from .training import Training, tensorboard_callbacks
+from .weighing import coefficients, counts_of
 
 BATCH, FEWEST = 32, 8  # fragments of a step, and fewest that the networks can learn from
+WEIGHED = 4096  # fragments, generated and real ones, from which the weights of candidates are found
 
 
 class GANComposer(Inventing, FragmentComposer):
@@ -64,7 +67,7 @@ class GANComposer(Inventing, FragmentComposer):
     3
     """
 
-    options = {"truncation": 1.0, "smoothness": 0.5, "tempo": None, "key": None}
+    options = {"truncation": 1.0, "smoothness": 0.5, "candidates": 8, "tempo": None, "key": None}
     presets = {
         "tiny": {"noise": 16, "units": 48, "blocks": 1},
         "small": {"noise": 64, "units": 128, "blocks": 2},
@@ -264,7 +267,20 @@ class GANComposer(Inventing, FragmentComposer):
         ).run()
         guard.finish()
         self._set_weights(guard.best)
+        self._weigh_against(tokens, labels)
         return history, guard
+
+    def _weigh_against(self, tokens, labels):
+        """Find the weights by which one of several candidates is drawn, see `weighing`."""
+        some = np.random.default_rng([self.seed, 12]).permutation(len(tokens))[:WEIGHED]
+        made = self._invented([[self.seed, 13, row] for row in range(WEIGHED)], labels)
+        counts = (counts_of(side, self._cutter.bar_steps) for side in (made, tokens[some]))
+        self.network.weighing.assign(coefficients(*counts))
+
+    def _weigh(self, pitches, onsets):
+        """Logarithms of the weights of fragments, float (n,)."""
+        counts = counts_of(self._tokens(pitches, onsets), self._cutter.bar_steps)
+        return counts @ to_numpy(self.network.weighing.value)
 
     def _invented(self, seeds, labels):
         """Fragments on the white keys, of genres as the data have them."""
@@ -298,7 +314,7 @@ class GANComposer(Inventing, FragmentComposer):
         self._cutter = self._make_cutter()
         self.network = Generator(noise=self.noise, **self._shape(), seed=self.seed)
         ranges = np.broadcast_to(self.pitch_range, (self._cutter.lines, 2))
-        self._maker = Maker(self.network, self.neurons, np.diff(ranges)[:, 0] + 1)
+        self._maker = Maker(self.network, self.neurons, np.diff(ranges)[:, 0] + 1, self._weigh)
 
     def _make_critic(self):
         classes = pitch_classes(self._lowest, self.network.keys)

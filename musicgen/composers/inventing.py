@@ -19,7 +19,7 @@ from .latent_space import spherical
 from .requests import Continuation, begun, told_of, with_findings
 from .roll_data import parts_of, shift_to_white, shifted
 
-CANDIDATES = 4  # pieces of which the one is taken that fits a key best, where one is asked for
+IN_KEY = 4  # pieces of which the one is taken that fits a key best, where one is asked for
 CAUSE = "the generator may be undertrained; train it longer, or ask for another seed"
 CLAVES = 75  # General MIDI percussion by which rhythms of melodies are heard
 
@@ -41,13 +41,14 @@ class Request:
         self.cutter, self.network = composer._cutter, composer.network
         self.truncation = checked_number("truncation", options["truncation"], 0, 2, "")
         self.smoothness = checked_number("smoothness", options["smoothness"], 0, 1, "")
+        self.candidates = whole_number("candidates", options["candidates"], 1)
         self.tempo = checked_number("tempo", options["tempo"], 10, 400, "beats per minute")
         self.key = checked_key(options["key"])
 
     def pieces(self, count, bars, primer=None, progress=None):
         """The pieces, each of which its number and the seed alone decide."""
         before = None if primer is None else self._listen(primer)
-        each = 1 if self.key is None else CANDIDATES
+        each = 1 if self.key is None else IN_KEY
         randoms = [np.random.default_rng([self.seed, n, other]) for n in range(count) for other in range(each)]
         lines = self._continued(before, bars, randoms) if before else self._filled(bars, randoms)
         if progress:  # all pieces are written together
@@ -100,7 +101,7 @@ class Request:
 
     def fill(self, canvas, randoms):
         """Tokens (n, steps, lines) of a canvas whose empty parts are written now."""
-        way = {"truncation": self.truncation, "smoothness": self.smoothness}
+        way = {name: getattr(self, name) for name in ("truncation", "smoothness", "candidates")}
         canvas.fill(self.composer._maker, self.genres(randoms), randoms, **way)
         return self.composer._tokens(canvas.pitches, onsets_of(canvas))
 

@@ -33,7 +33,7 @@ class LSTMComposer(NetworkComposer):
     - `density`: notes per quarter note, 0.1 to 16.
     - `polyphony`: notes that sound at once, at most, 1 to 16.
     - `pitch_range`: lowest and highest MIDI pitch, such as (48, 72); percussion is not bound by it.
-    - `instrument`: General MIDI name or program of all pitched tracks, or a list with one for each.
+    - `instrument`: General MIDI name, family ("piano") or program of all pitched tracks, or a list, one for each.
     - `temperature`: 0 takes the likeliest token, below 1 is more cautious, above it bolder; 1.
     - `top_k`, `top_p`, `min_p`: tokens that are kept: the likeliest, as many as hold this probability, those at least
       this fraction as likely as the best; None, 0.98, 0.

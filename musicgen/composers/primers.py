@@ -16,7 +16,7 @@ from .base import checked_sequences
 from .prompts import walk
 
 _OF_COMPOSING = ("composer", "seed", "number", "bars", "primer", "warning", "temperature", "top_k", "top_p", "min_p")
-_OF_COMPOSING += ("repetition_penalty", "smoothness", "truncation")
+_OF_COMPOSING += ("repetition_penalty", "smoothness", "truncation", "candidates")
 _LABELS = (("Genre", "genre"), ("Key", "key"))  # controls that stand in `meta`
 
 
@@ -112,12 +112,13 @@ class Primer:
                 remedy="leave out or join tracks of the primer",
             )
         for index in used.tolist():
-            if self.sequence.tracks[index].drum != tracks[index].drum:
-                kinds = ("pitched", "percussion")
+            drum, kinds = self.sequence.tracks[index].drum, ("pitched", "percussion")
+            if drum != tracks[index].drum:
+                known = any(track.drum == drum for track in tracks)
+                order = "put the primer's tracks into the composer's order"
                 raise InputError(
-                    f"track {index} of the primer is {kinds[self.sequence.tracks[index].drum]}, "
-                    f"this composer's is {kinds[tracks[index].drum]}",
-                    remedy="put the primer's tracks into the composer's order",
+                    f"track {index} of the primer is {kinds[drum]}, this composer's is {kinds[not drum]}",
+                    remedy=order if known else f"leave it out: this composer writes no {kinds[drum]} tracks",
                 )
 
 

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from .weighing import count_of
+
 BEAT = 12  # steps that are written together, or a divisor of it
 LEVELS = (1, 2, 4, 12)  # parts of a beat that have scores of their own; a step's are the sum of those it lies in,
 # finer ones divided by their number, so that long notes are broken up only as the data ask for it
@@ -107,6 +109,11 @@ class Generator(RollNetwork):
         Width of the noise.
     **shape
         Of `RollNetwork`.
+
+    Attributes
+    ----------
+    weighing : keras.Variable
+        `weighing.coefficients` of what it generates, 0 before they are known.
     """
 
     def __init__(self, *, noise, seed=0, **shape):
@@ -125,8 +132,13 @@ class Generator(RollNetwork):
         fineness = np.array(self.levels)[np.argmax(on_grid, axis=0)]  # of the coarsest level that holds a step
         rarely = keras.initializers.Constant(np.tile(-2.0 - fineness / 4, self.lines))
         self.onsets = self._dense(self.lines * self.beat, "onsets", 3, scale=0.1, bias_initializer=rarely)
+        size = count_of(self.steps, self.steps // self.bars, self.lines)
+        self.weighing = self.add_weight(shape=(size,), initializer="zeros", trainable=False, name="weighing")
         nothing = np.zeros((1, self.steps, self.lines, self.keys + 2), np.float32)
         self(np.zeros((1, noise), np.float32), np.zeros((1, self.genres), np.float32), nothing, self.no_mask(1))
+
+    def named_variables(self):
+        return super().named_variables() | {"weighing": self.weighing}
 
     def no_mask(self, batch):
         """The mask of fragments of which nothing is given: float32, (batch, beats, lines)."""
