@@ -2,7 +2,8 @@
 
 Pieces are split as wholes, copies on one side. Of every data set, 20,000 bars that each of three trainings invents
 are measured, with as many held-out bars as there are, and two rivals: every cell of the roll drawn on its own, and
-bars of the training data in a random order. A gap is the distance of a side's mean to that of the training data; the
+bars of the training data in a random order; and what the generator writes without the weights by which the composer
+draws one of several candidates. A gap is the distance of a side's mean to that of the training data; the
 references are gaps that others report on their own data (MuseGAN: Dong et al., AAAI 2018; BinaryMuseGAN: Dong and
 Yang, ISMIR 2018), which differ from ours. Definitions stand in `rolls_judged`. Values are means over the trainings,
 their range is told beside.
@@ -25,10 +26,12 @@ from musicgen.datasets.labels import labelled
 from musicgen.errors import InputError
 
 PARTS = (0.8, 0.1, 0.1)
-MINUTES = {"bach-chorales": 20, "folk": 20, "clips": 20}
+MINUTES = 20
 SETTINGS = {"bach-chorales": {"meter": "4/4"}, "folk": {"meter": "4/4"}, "clips": {}}
 BARS, LONG, LONG_PIECES = 20_000, 32, 50
 QUICK = {"minutes": 0.5, "pieces": 60, "bars": 256, "long": 4}
+ALONE = "generator alone"  # its fragments as they come, without weights; one training
+RIVALS = ("held out", ALONE, "independent cells", "random bars")
 GOALS = {  # published gap, goal
     "QN": (".10 BinaryMuseGAN", 0.05),
     "PP": (".03 BinaryMuseGAN", 0.03),
@@ -48,7 +51,8 @@ NAMES = {
 def main(argv=None):
     """Measure and write; returns the content of the result file."""
     parser = make_parser(__doc__, seeds=[0, 1, 2])
-    parser.add_argument("--sets", nargs="+", choices=list(MINUTES), default=list(MINUTES), help="default: all")
+    parser.add_argument("--sets", nargs="+", choices=list(SETTINGS), default=list(SETTINGS), help="default: all")
+    parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M", help="of each training (default 20)")
     parser.add_argument("--models", type=Path, metavar="DIR", help="keep trained composers here, and load them")
     parser.add_argument("--neurons", action="store_true", help="compare neurons too, on the first data set")
     args = parser.parse_args(argv)
@@ -76,7 +80,7 @@ def trained(name, pieces, seed, args, **settings):
     if path and path.exists():
         return GANComposer.load(path), training, test
     composer = GANComposer(**SETTINGS[name], **settings, seed=seed)
-    minutes = QUICK["minutes"] if args.quick else MINUTES[name]
+    minutes = QUICK["minutes"] if args.quick else args.minutes
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*could not be used")
         composer.fit(training, validation=check, epochs=100_000, minutes=minutes, progress=False)
@@ -93,14 +97,16 @@ def fragments_of(composer, pieces):
     )
 
 
-def invented(composer, bars, seed):
+def invented(composer, bars, seed, candidates=None):
     """Fragments that a composer invents, on the white keys, genres as the data have them."""
+    candidates = candidates or composer.options["candidates"]
     count = -(-bars // composer.fragment_bars)
     counts = np.array(list(composer.provenance["labels"].values()), float)
     labels = np.full(count, -1)
     if counts.sum():
         labels = np.random.default_rng(seed).choice(len(counts), count, p=counts / counts.sum())
-    made = composer._maker.invent(composer._genre_rows(labels), [[seed, 11, row] for row in range(count)])
+    seeds = [[seed, 11, row] for row in range(count)]
+    made = composer._maker.invent(composer._genre_rows(labels), seeds, candidates=candidates)
     return composer._tokens(*made)
 
 
@@ -123,9 +129,12 @@ def add_set(results, name, args):
             }
             sides = {label: judged.facts_of(composer, tokens, known) for label, tokens in rivals.items()}
         found.append(judged.facts_of(composer, invented(composer, bars, seed), known))
+        if seed == args.seeds[0]:
+            plain = invented(composer, bars // 4, seed, candidates=1)
+            sides[ALONE] = judged.facts_of(composer, plain, known)
     facts = composer.provenance
     results.add(f"{name}: fragments learnt from", facts["fragments"], f"of {len(pieces)} pieces", direction="max")
-    results.add(f"{name}: steps in {MINUTES[name]} minutes", facts["looks"][-1]["step"], "steps", direction="max")
+    results.add(f"{name}: steps in {args.minutes:g} minutes", facts["looks"][-1]["step"], "steps", direction="max")
     add_gaps(results, name, found, sides)
     add_overlaps(results, name, found, sides)
     add_speed(results, name, composer, args)
@@ -140,7 +149,7 @@ def add_gaps(results, name, found, sides):
         ours = [abs(side[measure] - sides["training"][measure]) for side in found]
         what = f"{name}: {NAMES[measure]} ({measure}), gap to {sides['training'][measure]:.3f}"
         results.add(what, np.mean(ours), told(ours), reference=published, goal=goal)
-        for label in ("held out", "independent cells", "random bars"):
+        for label in RIVALS:
             results.add(f"{name}: {measure}, gap, {label}", gaps[label], "")
 
 
@@ -156,7 +165,7 @@ def add_overlaps(results, name, found, sides):
         ours = [judged.overlap(side, sides["training"], names) / real for side in found]
         what = f"{name}: {words}, overlap with training data over held-out data's {real:.3f}"
         results.add(what, np.mean(ours), told(ours), goal=0.95, direction="max")
-        for label in ("independent cells", "random bars"):
+        for label in RIVALS[1:]:
             rival = judged.overlap(sides[label], sides["training"], names) / real
             results.add(f"{name}: {words}, the same, {label}", rival, "", direction="max")
     real, ours = sides["held out"]["verbatim"], [side["verbatim"] for side in found]

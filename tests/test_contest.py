@@ -5,7 +5,7 @@ import pytest
 
 from musicgen.composers.backend import keras, to_numpy
 from musicgen.composers.backend.gradients import compile_descent, gradient_of
-from musicgen.composers.contest import Contest, pitch_classes
+from musicgen.composers.contest import Contest, likeness, pitch_classes
 from musicgen.composers.rolls import Critic, Generator, binary, completed
 
 ops = keras.ops
@@ -43,6 +43,15 @@ def test_pitch_classes_of_lines():
     table = pitch_classes([60, 47], 2)
     assert table.shape == (2, 4, 12)
     assert [tuple(map(int, place)) for place in np.argwhere(table)] == [(0, 0, 0), (0, 1, 1), (1, 0, 11), (1, 1, 0)]
+
+
+def test_fragments_are_alike_where_a_beat_sounds_the_same():
+    roll = np.zeros((2, 4, 1, 4), np.float32)  # 2 keys, silence, onset; 2 beats
+    roll[0, :, 0, 0] = roll[1, :2, 0, 0] = roll[1, 2, 0, 1] = roll[1, 3, 0, 0] = 1
+    assert float(likeness(roll, 2)) == pytest.approx((1 + 0.5) / 2)
+    roll[1, :, 0, -1] = 1
+    assert float(likeness(roll, 2)) == pytest.approx(0.75), "onsets do not matter"
+    assert float(likeness(roll[:1], 2)) == 1
 
 
 def test_binary_rolls_by_hand():

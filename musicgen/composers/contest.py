@@ -21,6 +21,7 @@ HORIZON, EVERY = (
     500,
     20,
 )  # steps over which the generator's weights are averaged at most, and from one sum to the next
+ALIKE = 3.0  # weight of how much more alike than the data's the generated fragments of a batch are
 LAZY = 4  # steps from one with penalties to the next
 
 
@@ -132,7 +133,29 @@ class Contest(keras.Model):
     def _generator_loss(self, *batch):
         genres = batch[2]
         real, made = self._rolls(*batch)
-        return ops.mean(ops.softplus(sum(self.critic(real, genres)) - sum(self.critic(made, genres)))), {}
+        contest = ops.mean(ops.softplus(sum(self.critic(real, genres)) - sum(self.critic(made, genres))))
+        return contest + ALIKE * ops.relu(
+            likeness(made, self.generator.beats) - likeness(real, self.generator.beats)
+        ), {}
+
+
+def likeness(roll, beats):
+    """Chance that a beat of a line sounds the same pitch, or silence, in a fragment and the next of a batch: scalar.
+
+    A generator whose fragments are more alike than the data's is driven apart (after Mao et al., "Mode seeking
+    generative adversarial networks for diverse image synthesis", CVPR 2019). Whole beats are compared, not steps:
+    they do not differ more where notes are broken up.
+
+    Parameters
+    ----------
+    roll : float32, shape (batch, steps, lines, keys + 2)
+    beats : int
+        Of a fragment.
+    """
+    _, steps, lines, values = roll.shape
+    by_beat = ops.reshape(roll[..., :-1], (-1, beats, steps // beats, lines, values - 1))
+    played = ops.mean(by_beat, axis=2)
+    return ops.mean(ops.sum(played * ops.roll(played, 1, axis=0), axis=-1))
 
 
 def pitch_classes(lowest, keys):

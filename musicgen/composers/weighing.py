@@ -8,13 +8,16 @@ one is then drawn by these weights (importance resampling; for generative models
 learned generative models using likelihood-free importance weighting", NeurIPS 2019).
 """
 
+import math
+
 import numpy as np
 
 from ..codecs.lines import HELD, SILENT, codes_of, notes_of
+from ..metrics.harmony import CIRCLES
 
 LONG, COARSE = 48, 12  # steps up to which lengths and distances are told apart one by one, and by how many beyond
 MOST_NOTES, MOST_CLASSES = 64, 8  # of a bar, and of a line in a bar
-RIDGE = 0.01  # weight of the squared coefficients
+RIDGE = 1.0  # weight of the squared coefficients
 STEPS, NEAR = 50, 1e-5  # of Newton's method at most, and the slope at which it ends
 
 
@@ -22,8 +25,8 @@ def counts_of(tokens, bar_steps):
     """All that is counted in fragments.
 
     Pitches, pitch classes by time, lengths, distances of onsets and intervals in a line, places of onsets in the bar,
-    bars by their notes, by the pitch classes of a line and empty ones, steps by the lines that sound, and intervals
-    of lines that sound together.
+    bars by their notes, by the pitch classes of a line and empty ones, steps by the lines that sound, intervals of
+    lines that sound together, and how far lines are apart in tonal space (see `metrics.harmony.tonal_distance`).
 
     Parameters
     ----------
@@ -58,13 +61,14 @@ def counts_of(tokens, bar_steps):
         _counted(np.repeat(of_bars, lines), np.minimum(classes, MOST_CLASSES).ravel(), count, MOST_CLASSES + 1),
         _counted(of_steps, sounds.sum(axis=2).ravel(), count, lines + 1),
         _together(sounding),
+        _tonal_distance(sounding, bar_steps),
     ]
     return np.concatenate(found, axis=1).astype(np.float32)
 
 
 def count_of(steps, bar_steps, lines):
     """How many numbers `counts_of` gives."""
-    return 128 + 12 + 2 * _spans(steps) + 27 + bar_steps + MOST_NOTES + MOST_CLASSES + 1 + lines + 1 + 12
+    return 128 + 12 + 2 * _spans(steps) + 27 + bar_steps + MOST_NOTES + MOST_CLASSES + 1 + lines + 1 + 12 + 1
 
 
 def coefficients(made, real, *, ridge=RIDGE):
@@ -156,6 +160,21 @@ def _together(sounding):
             interval = (sounding[..., upper] - sounding[..., lower]) % 12
             found = found + _counted(rows[both], interval[both], count, 12)
     return found if np.ndim(found) else np.zeros((count, 12))
+
+
+def _tonal_distance(sounding, bar_steps):
+    """Distance in tonal space of two lines, mean over pairs and stretches in which both sound: (n, 1)."""
+    count, _, lines = sounding.shape
+    stretch = math.gcd(bar_steps, 12)
+    classes = np.where(sounding >= 0, sounding % 12, 12).reshape(-1, stretch, lines)
+    chroma = np.stack([(classes == one).sum(axis=1) for one in range(12)], axis=-1).astype(np.float32)
+    total = chroma.sum(axis=-1)
+    points = chroma / np.maximum(total, 1)[..., None] @ CIRCLES.astype(np.float32)
+    upper, lower = np.triu_indices(lines, 1)
+    apart = np.linalg.norm(points[:, upper] - points[:, lower], axis=-1)
+    both = (total[:, upper] > 0) & (total[:, lower] > 0)
+    sums = [np.where(both, some, 0).reshape(count, -1).sum(axis=1) for some in (apart, both)]
+    return (sums[0] / np.maximum(sums[1], 1))[:, None]
 
 
 def _shares(logits):

@@ -76,7 +76,7 @@ def _points(notes, timing, beats):
     np.add.at(chroma, (beat, notes["pitch"][row] % 12), length)
     total = chroma.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
-        return np.where(total > 1e-9, chroma / total, np.nan) @ _CIRCLES
+        return np.where(total > 1e-9, chroma / total, np.nan) @ CIRCLES
 
 
 def _circles():
@@ -85,4 +85,4 @@ def _circles():
     return np.concatenate([RADII * np.sin(angles), RADII * np.cos(angles)], axis=1)
 
 
-_CIRCLES = _circles()
+CIRCLES = _circles()
