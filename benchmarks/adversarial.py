@@ -51,18 +51,21 @@ NAMES = {
 def main(argv=None):
     """Measure and write; returns the content of the result file."""
     parser = make_parser(__doc__, seeds=[0, 1, 2])
-    parser.add_argument("--sets", nargs="+", choices=list(SETTINGS), default=list(SETTINGS), help="default: all")
+    parser.add_argument("--sets", nargs="*", choices=list(SETTINGS), default=list(SETTINGS), help="default: all")
     parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M", help="of each training (default 20)")
     parser.add_argument("--models", type=Path, metavar="DIR", help="keep trained composers here, and load them")
-    parser.add_argument("--neurons", action="store_true", help="compare neurons too, on the first data set")
+    parser.add_argument(
+        "--neurons", choices=list(SETTINGS), metavar="SET", help="compare neurons too, on this data set"
+    )
     args = parser.parse_args(argv)
-    if "clips" in args.sets and args.data is None:
+    args.minutes = QUICK["minutes"] if args.quick else args.minutes
+    if "clips" in (*args.sets, args.neurons) and args.data is None:
         raise InputError("no data folder", remedy="set MUSICGEN_DATA or --data to the one that holds gtzan/")
     results = Results(args)
     for name in args.sets:
         add_set(results, name, args)
     if args.neurons:
-        add_neurons(results, args.sets[0], args)
+        add_neurons(results, args.neurons, args)
     return results.finish()
 
 
@@ -80,10 +83,9 @@ def trained(name, pieces, seed, args, **settings):
     if path and path.exists():
         return GANComposer.load(path), training, test
     composer = GANComposer(**SETTINGS[name], **settings, seed=seed)
-    minutes = QUICK["minutes"] if args.quick else args.minutes
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*could not be used")
-        composer.fit(training, validation=check, epochs=100_000, minutes=minutes, progress=False)
+        composer.fit(training, validation=check, epochs=100_000, minutes=args.minutes, progress=False)
     if path:
         composer.save(path)
     return composer, training, test
@@ -194,13 +196,13 @@ def add_speed(results, name, composer, args):
 
 
 def add_neurons(results, name, args):
-    """Binary neurons beside thresholding, one training each."""
+    """Binary neurons beside thresholding, one training each, the generator alone."""
     pieces = pieces_of(name, args)
     for neurons in ("straight-through", "stochastic", "threshold"):
         composer, training, _ = trained(name, pieces, args.seeds[0], args, neurons=neurons)
         learnt = fragments_of(composer, training)
         known = set(judged.bars_of(learnt, composer._cutter.bar_steps))
-        made = invented(composer, QUICK["bars"] if args.quick else BARS, 0)
+        made = invented(composer, QUICK["bars"] if args.quick else BARS // 2, 0, candidates=1)
         side, real = (judged.facts_of(composer, tokens, known) for tokens in (made, learnt))
         results.add(f"{name}, {neurons}: qualified notes, gap", abs(side["QN"] - real["QN"]), "", goal=0.05)
         shared = judged.overlap(side, real, [*judged.RHYTHM, *judged.SHAPE])

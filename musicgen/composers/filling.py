@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from .backend import compile_method, to_numpy
-from .rolls import binary, completed, rolls_of
+from .rolls import binary, rolls_of
 from .weighing import drawn
 from .writing import groups
 
@@ -58,10 +58,17 @@ class Maker:
     def _make(self, pitches, onsets, mask, genres, latents, uniform):
         network = self.generator
         given = ops.repeat(mask, network.beat, axis=1)[..., None] * rolls_of(pitches, onsets, network.keys)
-        pitches, begins = network(latents, genres, given, mask)
-        made = binary(pitches + self._beyond, begins, uniform, self.neurons)
-        whole = completed(made, given, mask)
-        return ops.cast(ops.argmax(whole[..., :-1], axis=-1), "int32"), whole[..., -1] > 0.5
+        scores, begins = network(latents, genres, given, mask)
+        scores, kept = scores + self._beyond, ops.repeat(mask, network.beat, axis=1) > 0.5
+        if self.neurons == "stochastic":
+            made = binary(scores, begins, uniform, self.neurons)
+            chosen, struck = ops.argmax(made[..., :-1], axis=-1), made[..., -1] > 0.5
+        else:
+            chosen, struck = ops.argmax(scores, axis=-1), begins > 0.0
+        pitches = ops.where(kept, pitches, ops.cast(chosen, "int32"))
+        before = ops.pad(pitches[:, :-1], [(0, 0), (1, 0), (0, 0)], constant_values=-1)
+        struck = ops.where(kept, onsets > 0.5, struck) | (pitches != before)  # as in `completed`
+        return pitches, struck & (pitches != network.keys)
 
     def invent(self, genres, seeds, truncation=1.0, candidates=1):
         """Fragments of which nothing is given, each decided by its seed; see `make` and `write`."""
