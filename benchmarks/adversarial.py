@@ -149,8 +149,8 @@ def add_gaps(results, name, found, sides):
             continue  # tonal distance of one line
         gaps = {label: abs(side[measure] - sides["training"][measure]) for label, side in sides.items()}
         ours = [abs(side[measure] - sides["training"][measure]) for side in found]
-        what = f"{name}: {NAMES[measure]} ({measure}), gap to {sides['training'][measure]:.3f}"
-        results.add(what, np.mean(ours), told(ours), reference=published, goal=goal)
+        results.add(f"{name}: {NAMES[measure]} ({measure}), training data", sides["training"][measure], "")
+        results.add(f"{name}: {measure}, gap", np.mean(ours), told(ours), reference=published, goal=goal)
         for label in RIVALS:
             results.add(f"{name}: {measure}, gap, {label}", gaps[label], "")
 
@@ -165,17 +165,17 @@ def add_overlaps(results, name, found, sides):
     for words, names in (("rhythm", judged.RHYTHM), ("pitch, length, density", judged.SHAPE)):
         real = judged.overlap(sides["held out"], sides["training"], names)
         ours = [judged.overlap(side, sides["training"], names) / real for side in found]
-        what = f"{name}: {words}, overlap with training data over held-out data's {real:.3f}"
+        results.add(f"{name}: {words}, overlap of held-out with training data", real, "share", direction="max")
+        what = f"{name}: {words}, overlap over that"
         results.add(what, np.mean(ours), told(ours), goal=0.95, direction="max")
         for label in RIVALS[1:]:
             rival = judged.overlap(sides[label], sides["training"], names) / real
-            results.add(f"{name}: {words}, the same, {label}", rival, "", direction="max")
+            results.add(f"{what}, {label}", rival, "", direction="max")
     real, ours = sides["held out"]["verbatim"], [side["verbatim"] for side in found]
     distance = [abs(one - real) for one in ours]
-    what = (
-        f"{name}: bars found verbatim in training data, {np.mean(ours):.3f}, distance to held-out data's {real:.3f}"
-    )
-    results.add(what, np.mean(distance), told(distance), goal=0.05)
+    what = f"{name}: bars found verbatim in training data"
+    results.add(what, np.mean(ours), told(ours), reference=real, direction="max")
+    results.add(f"{what}, distance to held-out data's", np.mean(distance), told(distance), goal=0.05)
     shares = [side["diversity"] / sides["training"]["diversity"] for side in found]
     results.add(f"{name}: diversity over the data's", np.mean(shares), told(shares), goal=0.9, direction="max")
     results.add(f"{name}: the same, at most", np.max(shares), "", goal=1.1)
