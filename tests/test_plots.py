@@ -300,7 +300,8 @@ def test_an_interpolation_is_a_strip_and_a_curve():
 def test_a_map_shows_pieces_by_genre():
     points = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
     pieces = tuple(BAND.replace(meta={"genre": genre}) for genre in ("jazz", "", "jazz"))
-    ax = plot_latent_map(LatentMap(points, (0.5, 0.25), pieces))
+    ax = plot_latent_map(LatentMap(points, (0.5, 0.25), pieces, (("waltz", "bars in 3/4"),)))
+    assert ax.get_title(loc="left") == "3 pieces; 1 could not be encoded: bars in 3/4"
     assert [spots.get_label() for spots in ax.collections] == ["jazz", "no genre"]
     assert ax.collections[0].get_offsets().tolist() == [[0.0, 1.0], [4.0, 5.0]]
     assert "50 %" in ax.get_xlabel()

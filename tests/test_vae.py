@@ -51,7 +51,7 @@ def test_fragments_begin_with_what_sounds_and_are_tied_again():
     rows = [(0.0, 3.0, 60, 80, 0), (3.0, 4.0, 62, 80, 0), (4.0, 6.0, 62, 80, 0)]
     cutter = Fragments(MelodyCodec(resolution=1), bars=1, meter=(4, 4), lines=(1,))
     piece = NoteSequence(rows, timing=Timing.regular(120), duration=6.0)
-    tokens, ties = cutter.of_piece(piece)
+    tokens, ties, *_ = cutter.of_piece(piece)
     assert tokens[:, :, 0].tolist() == [[60, 128, 128, 128], [60, 128, 62, 128], [62, 128, 128, 128]]
     assert ties[:, 0].tolist() == [NEW, TIED, REPEATED]
     assert cutter.piece(cutter.joined(tokens, ties == TIED), timing=piece.timing) == piece
@@ -194,7 +194,7 @@ def test_refusals_say_what_is_allowed(composer):
     cases = [
         (lambda: composer.encode([tune]), "the piece has 8 bars, not 2"),
         (lambda: composer.interpolate(short, NoteSequence([(0, 1, 60, 80, 0)])), "has 1 bar, the fragments.*have 2"),
-        (lambda: composer.blend([NoteSequence(duration=4.0)]), "holds no piece with notes"),
+        (lambda: composer.blend([NoteSequence(duration=4.0)]), "the piece has no notes"),
         (lambda: composer.vary(silent), "bar 1 of the piece is empty"),
         (lambda: composer.vary(tune.replace(timing=OFF_GRID)), "do not lie on the codec's grid"),
         (lambda: composer.vary(WALTZ), "bars in 3/4, this composer knows 4/4"),
@@ -203,7 +203,17 @@ def test_refusals_say_what_is_allowed(composer):
         (lambda: composer.decode(np.full((1, 16), np.nan)), "latents must be finite"),
         (lambda: composer.decode(np.zeros((1, 16)), temprature=1), "no option 'temprature'"),
         (lambda: composer.blend([short, short], [0.5, 0.6]), "sum to 1, not to 1.1"),
-        (lambda: composer.blend([short, short], [1.0]), "weights must hold 2 numbers"),
+        (lambda: composer.blend([short, short], [1.5, -0.5]), r"at least 0, not \[1.5, -0.5\]"),
+        (lambda: composer.blend([short, short], ["x", "y"]), "weights must be 2 numbers"),
+        (lambda: composer.interpolate(short, NoteSequence(duration=4.0)), "piece 2 has no notes"),
+        (lambda: composer.encode([short, NoteSequence(duration=4.0)]), "piece 2 has no notes"),
+        (lambda: composer.vary(short.replace(tracks=(Track("kit", 0, True),))), "percussion alone"),
+        (lambda: composer.decode([[1, 2], [3]]), "rows of 16 numbers"),
+        (lambda: composer.decode([["a"] * 16]), "real numbers"),
+        (lambda: composer.decode(np.full((1, 16), 1e39)), "finite numbers of float32"),
+        (lambda: composer.vary(short, None), "amount must be 0 to 1, not None"),
+        (lambda: composer.attribute_vector(["note_density"]), "is unknown"),
+        (lambda: composer.blend([short, short], [1.0]), "weights must hold 2 numbers, one per piece, not 1"),
         (lambda: composer.attribute_vector("swing"), "attribute 'swing' is unknown.*note_density"),
         (lambda: composer.vary(tune, 2), "amount must be 0 to 1"),
         (lambda: composer.compose(bars=2, density=3), "no option 'density'"),
@@ -213,6 +223,17 @@ def test_refusals_say_what_is_allowed(composer):
     for call, reason in cases:
         with pytest.raises(InputError, match=reason):
             call()
+
+
+def test_a_pickup_stays_where_it_is(composer):
+    rows = [(i / 2, i / 2 + 0.5, 60 + i % 5, 80, 0) for i in range(1 + 4 * 4)]
+    piece = NoteSequence(rows, timing=Timing([0.0, 0.5], 1.0, ((1, 4, 4),)))
+    heard = composer._hear([piece], False)
+    again = composer._piece_of(heard, heard.tokens[0], [1.0], 0, 0, {})
+    assert again.timing == piece.timing
+    np.testing.assert_allclose(again.notes["start"], piece.notes["start"][: 1 + 3 * 4])
+    assert again.notes["pitch"].tolist() == piece.notes["pitch"][: 1 + 3 * 4].tolist()
+    assert "4 bars, 1 more left out, which fill no fragment of 2" in composer.vary(piece, seed=0).meta["aligned"]
 
 
 def test_an_ignored_latent_is_reported():

@@ -238,16 +238,18 @@ _AT_LEAST_2 = number(int, lambda value: value >= 2, "a whole number of at least 
 
 
 def _interpolate(options):
-    from ..composers import VAEComposer, load_composer
+    from ..composers import VAEComposer
     from ..composers.base import fresh_seed
+    from ..composers.checkpoint import read_config
     from ..plots import plot_interpolation, save_figure
     from ..transforms import concatenate
 
-    composer = load_composer(options.model)
-    if not isinstance(composer, VAEComposer):
-        reason = f"holds a composer of class {type(composer).__name__}, which has no latent space"
+    kind = read_config(options.model).get("class")
+    if kind != VAEComposer.__name__:
+        reason = f"holds a composer of class {kind}, which has no latent space"
         raise InputError(reason, path=options.model, remedy="train one with: musicgen train vae")
-    ends = [read_piece(Path(file)) for file in (options.first, options.last)]
+    ends = [read_piece(file).replace(meta={"title": file.name}) for file in map(Path, (options.first, options.last))]
+    composer = VAEComposer.load(options.model)
     seed = fresh_seed() if options.seed is None else options.seed
     drawing = {} if options.temperature is None else {"temperature": options.temperature}
     pieces = composer.interpolate(*ends, options.steps, align_keys=not options.keep_keys, seed=seed, **drawing)
@@ -257,7 +259,8 @@ def _interpolate(options):
     stem = unused(Path(options.out), f"{names[0]}-{names[1]}-{seed}", [*steps, "-row.mid", "-row.wav", ".png"])
     for piece, suffix in zip(pieces, steps, strict=True):
         print(piece.save(stem.with_name(stem.name + suffix)))
-    row = concatenate(pieces, meta=pieces[0].meta | {"title": f"{names[0]} to {names[1]}"})
+    told = {name: value for name, value in pieces[0].meta.items() if name not in ("share", "distance")}
+    row = concatenate(pieces, meta=told | {"title": f"{names[0]} to {names[1]}"})
     for suffix in (".mid", ".wav") if options.render else (".mid",):
         print(row.save(stem.with_name(f"{stem.name}-row{suffix}")))
     print(save_figure(plot_interpolation(pieces), stem.with_name(stem.name + ".png")))

@@ -235,7 +235,8 @@ def checked_number(name, value, low, high, unit):
         return None
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
     if not (number and low <= value <= high):
-        raise InputError(f"{name} must be {low:g} to {high:g} {unit}, not {value!r}")
+        span = f"{low:g} to {high:g} {unit}".rstrip()
+        raise InputError(f"{name} must be {span}, not {value!r}")
     return float(value)
 
 

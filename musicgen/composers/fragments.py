@@ -1,5 +1,7 @@
 """Fragments: a few whole bars of one meter, as lines of tokens on a grid, cut out of pieces and joined again."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..codecs import MelodyCodec
@@ -12,6 +14,25 @@ from ..timing import Timing
 MOST_LINES = 8  # of all tracks together
 TRANSPOSITIONS = np.arange(-6, 6)  # semitones; every key once
 NEW, REPEATED, TIED = range(3)  # how a fragment's first note follows what sounded before
+
+
+class Cut(NamedTuple):
+    """A piece as fragments, one behind the other.
+
+    Parameters
+    ----------
+    tokens, ties : numpy.ndarray
+        As `Fragments.cut` gives them.
+    before : int
+        Steps of the first bar that lie before the piece.
+    left : int
+        Bars that fill no fragment.
+    """
+
+    tokens: np.ndarray
+    ties: np.ndarray
+    before: int
+    left: int
 
 
 class Fragments:
@@ -151,15 +172,14 @@ class Fragments:
 
         Returns
         -------
-        tokens, ties
-            As `cut` gives them.
+        Cut
 
         Raises
         ------
         InputError
             As `on_bars`, or if a bar is empty.
         """
-        lines, _ = self.on_bars(sequence)
+        lines, before = self.on_bars(sequence)
         bars = len(lines) // self.bar_steps
         if exactly is not None and bars != self.bars * exactly:
             raise InputError(
@@ -168,7 +188,7 @@ class Fragments:
             )
         first = np.arange(0, len(lines) - self.steps + 1, self.steps)
         self._check_filled(lines[: first[-1] + self.steps])
-        return self.parts(lines, first)
+        return Cut(*self.parts(lines, first), before, bars - self.bars * len(first))
 
     def _check_bars(self, starts, meters, least):
         others = sorted({f"{n}/{d}" for n, d in meters} - {self.name})

@@ -167,13 +167,16 @@ def checked_weights(weights, count):
     InputError
         If there are not `count`, one is negative, or they do not sum to 1.
     """
-    weights = np.asarray(weights, np.float64)
+    try:
+        weights = np.asarray(weights, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"weights must be {count} numbers, one per piece, not {weights!r}") from error
     if weights.shape != (count,):
-        raise InputError(f"weights must hold {count} numbers, one per piece, not {weights.shape}")
-    if not np.isfinite(weights).all() or weights.min() < 0 or abs(weights.sum() - 1) > 1e-6:
-        raise InputError(
-            f"weights must be at least 0 and sum to 1, not to {weights.sum():g}", remedy="divide them by their sum"
-        )
+        raise InputError(f"weights must hold {count} numbers, one per piece, not {weights.size}")
+    if not np.isfinite(weights).all() or weights.min() < 0:
+        raise InputError(f"weights must be numbers of at least 0, not {weights.tolist()}")
+    if abs(weights.sum() - 1) > 1e-6:
+        raise InputError(f"weights must sum to 1, not to {weights.sum():g}", remedy="divide them by their sum")
     return weights
 
 

@@ -4,13 +4,14 @@ import itertools
 
 import numpy as np
 
+from ..codecs.lines import codes_of
 from ..errors import InputError
-from ..score.key import estimate_key
 from ..timing import Timing
 from ..transforms import crop
+from .alignment import Heard, cuts_of, pieces_to_hear
 from .attributes import ATTRIBUTES
-from .base import checked_seed, checked_sequences, whole_number
-from .controls import checked_key, checked_number
+from .base import checked_seed, whole_number
+from .controls import checked_number
 from .fragments import TIED, moved
 from .latent_space import blended, checked_weights, spherical
 
@@ -73,8 +74,8 @@ class Mixing:
             it.
         """
         self._need_training()
-        sequences = checked_sequences(sequences)
-        tokens = np.concatenate([self._cutter.of_piece(piece, exactly=1)[0] for piece in sequences])
+        sequences = pieces_to_hear(sequences)
+        tokens = np.concatenate([cut.tokens for cut in cuts_of(self, sequences, exactly=1)])
         return self._writer.encode(tokens)[0]
 
     def decode(self, latents, *, seed=None, bpm=None, **drawing):
@@ -113,7 +114,8 @@ class Mixing:
         Parameters
         ----------
         sequences : iterable of NoteSequence
-            Of at least `fragment_bars` bars; bars that do not fill the last fragment are left out.
+            Of at least `fragment_bars` bars, a pickup counting as one; bars that do not fill the last fragment are
+            left out, as `meta["aligned"]` tells.
         seed, **drawing
             As in `decode`.
 
@@ -121,7 +123,7 @@ class Mixing:
         -------
         list of NoteSequence
         """
-        return [self.blend([piece], [1.0], seed=seed, **drawing) for piece in checked_sequences(sequences)]
+        return [self.blend([piece], [1.0], seed=seed, **drawing) for piece in pieces_to_hear(sequences)]
 
     def interpolate(self, a, b, steps=9, *, align_keys=True, seed=None, **drawing):
         """A way from one piece to another.
@@ -129,7 +131,8 @@ class Mixing:
         Fragment by fragment the latents go along the great circle between both pieces'. The shorter piece is repeated
         to the length of the longer one, the tempo goes evenly from one to the other, and `b` is moved into the key of
         `a` before, and every step back towards its own by its share: `meta["aligned"]` tells all of it. With it stand
-        `meta["share"]`, 0 for `a` to 1 for `b`, and `meta["distance"]`: the share of grid steps that differ from `a`.
+        `meta["share"]`, 0 for `a` to 1 for `b`, and `meta["distance"]`: the share of grid steps at which something
+        else sounds than in `a`, before a step is moved back towards the key of `b`.
 
         Parameters
         ----------
@@ -162,7 +165,7 @@ class Mixing:
             back = round(share * heard.distances[1])
             meta = {"title": f"step {number + 1} of {steps}", "aligned": heard.told, "share": f"{share:.4g}"}
             tokens = self._written(latents, seed, drawing)
-            meta["distance"] = f"{np.mean(tokens != heard.tokens[0]):.4f}"
+            meta["distance"] = f"{np.mean(codes_of(tokens) != codes_of(heard.tokens[0])):.4f}"
             made.append(self._piece_of(heard, tokens, [1 - share, share], back, seed, meta))
         return made
 
@@ -188,11 +191,11 @@ class Mixing:
         InputError
             As `interpolate`, or if weights are not one per piece or do not sum to 1.
         """
-        sequences = checked_sequences(sequences)
+        sequences = pieces_to_hear(sequences)
         count = len(sequences)
         weights = checked_weights(np.full(count, 1 / count) if weights is None else weights, count)
         heard = self._hear(sequences, align_keys)
-        meta = {"title": "a blend" if count > 1 else "a reconstruction", "aligned": heard.told}
+        meta = {"title": "a blend" if count > 1 else "a reconstruction"}
         latents = blended(heard.latents, weights)
         return self._mixed(heard, latents, weights, checked_seed(seed), self._checked_drawing(drawing), meta)
 
@@ -212,7 +215,7 @@ class Mixing:
         -------
         NoteSequence
         """
-        amount, seed = checked_number("amount", amount, 0, 1, ""), checked_seed(seed)
+        amount, seed = _checked_amount(amount, 0, 1), checked_seed(seed)
         heard = self._hear([sequence], False)
         normal = self._space.normal(heard.latents[0])
         fresh = np.random.default_rng([seed, 2]).standard_normal(normal.shape)
@@ -241,7 +244,7 @@ class Mixing:
             If there is no such attribute.
         """
         self._need_training()
-        if name not in ATTRIBUTES:
+        if not isinstance(name, str) or name not in ATTRIBUTES:
             raise InputError(f"attribute {name!r} is unknown", remedy=f"one of {', '.join(ATTRIBUTES)}")
         return self._space.attributes[list(ATTRIBUTES).index(name)].copy()
 
@@ -263,7 +266,7 @@ class Mixing:
         -------
         NoteSequence
         """
-        amount = checked_number("amount", amount, -10, 10, "")
+        amount = _checked_amount(amount, -10, 10)
         vector, heard = self.attribute_vector(name), self._hear([sequence], False)
         meta = {"title": f"{name.replace('_', ' ')} {amount:+g}"}
         latents = heard.latents[0] + amount * vector
@@ -273,13 +276,14 @@ class Mixing:
 
     def _hear(self, sequences, align_keys):
         self._need_training()
-        return _Heard(self, checked_sequences(sequences), align_keys)
+        return Heard(self, pieces_to_hear(sequences), align_keys)
 
     def _written(self, latents, seed, drawing):
         """Tokens of latents (fragments, latent_dim)."""
         return self._writer.write(latents, [[seed, place] for place in range(len(latents))], drawing)
 
     def _mixed(self, heard, latents, weights, seed, drawing, meta):
+        meta = {**meta, "aligned": heard.told}
         return self._piece_of(heard, self._written(latents, seed, drawing), weights, 0, seed, meta)
 
     def _piece_of(self, heard, tokens, weights, semitones, seed, meta):
@@ -290,18 +294,27 @@ class Mixing:
         if len(heard.sequences) > 1 or timing.beats[0] > 0 or len(heard.ties[nearest]) > heard.counts[nearest]:
             bpm = float(np.exp(np.dot(weights, np.log([piece.timing.bpm for piece in heard.sequences]))))
             timing = Timing.regular(bpm, self._cutter.meter)
+        else:
+            lines = lines[heard.before[nearest] :]  # a pickup's bar begins before the piece
         if len(tracks) != len(self._cutter.counts):
             tracks = None
         meta = {"composer": type(self).__name__, "seed": seed, **meta}
         return self._cutter.piece(lines, timing=timing, tracks=tracks, meta=meta)
 
     def _checked_latents(self, latents):
-        latents = np.asarray(latents)
-        if latents.ndim != 2 or latents.shape[1] != self.latent_dim or not np.issubdtype(latents.dtype, np.number):
+        try:
+            latents = np.asarray(latents)
+        except ValueError as error:  # rows of several lengths
+            raise InputError(f"latents must be rows of {self.latent_dim} numbers each: {error}") from error
+        if latents.dtype.kind not in "iuf":
+            raise InputError(f"latents must be real numbers, not {latents.dtype}")
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise InputError(f"latents must have the shape (n, {self.latent_dim}), not {latents.shape}")
+        with np.errstate(over="ignore"):
+            latents = latents.astype(np.float32)
         if not np.isfinite(latents).all():
-            raise InputError("latents must be finite numbers")
-        return latents.astype(np.float32)
+            raise InputError("latents must be finite numbers of float32")
+        return latents
 
     def _checked_drawing(self, drawing):
         unknown = sorted(set(drawing) - set(DRAWING))
@@ -310,46 +323,7 @@ class Mixing:
         return self._drawing(DRAWING | drawing)
 
 
-class _Heard:
-    """Pieces as fragments, aligned: the shorter ones repeated, and moved into the key of the first."""
-
-    def __init__(self, composer, sequences, align_keys):
-        self.sequences = sequences
-        found = [composer._cutter.of_piece(piece) for piece in sequences]
-        self.counts = [len(tokens) for tokens, _ in found]
-        self.distances = [_distance(sequences[0], piece) if align_keys else 0 for piece in sequences]
-        longest = max(self.counts)
-        order = [np.arange(longest) % count for count in self.counts]
-        self.ties = [ties[rows] for (_, ties), rows in zip(found, order, strict=True)]
-        tokens = [moved(part, -by) for (part, _), by in zip(found, self.distances, strict=True)]
-        encoded = np.split(composer._writer.encode(np.concatenate(tokens))[0], np.cumsum(self.counts)[:-1])
-        self.tokens = [part[rows] for part, rows in zip(tokens, order, strict=True)]
-        self.latents = np.stack([part[rows] for part, rows in zip(encoded, order, strict=True)])
-        self.told = self._told(longest, composer.fragment_bars)
-
-    def _told(self, longest, bars):
-        told = []
-        for number, (piece, count, by) in enumerate(zip(self.sequences, self.counts, self.distances, strict=True)):
-            name = piece.meta.get("title") or f"piece {number + 1}"
-            facts = [f"{count * bars} bars" + (f" repeated to {longest * bars}" if count < longest else "")]
-            facts += [f"{piece.timing.bpm:.4g} beats per minute", f"{_key(piece)}"]
-            facts += [f"moved by {-by:+d} semitones"] if by else []
-            told.append(f"{name}: {', '.join(facts)}")
-        return "; ".join(told)
-
-
-def _key(piece):
-    return checked_key(piece.meta.get("key") or estimate_key(piece))
-
-
-def _distance(first, other):
-    """Semitones, -6 to 5, from the key of one piece to that of another; minor counts as its relative major."""
-    tonics = []
-    for piece in (first, other):
-        tonic, mode = _key(piece).split()
-        number = ["C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B"].index(_FLATS.get(tonic, tonic))
-        tonics.append(number + (3 if mode == "minor" else 0))
-    return (tonics[1] - tonics[0] + 6) % 12 - 6
-
-
-_FLATS = {"C#": "Db", "D#": "Eb", "F#": "Gb", "G#": "Ab", "A#": "Bb"}
+def _checked_amount(amount, low, high):
+    if amount is None:
+        raise InputError(f"amount must be {low} to {high}, not None")
+    return checked_number("amount", amount, low, high, "")

@@ -1,5 +1,6 @@
 """Pictures of a latent space: a way between two pieces, and where pieces lie."""
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,6 +156,9 @@ def plot_latent_map(found, *, ax=None):
     for name, axis, share in zip("xy", (ax.xaxis, ax.yaxis), found.explained, strict=True):
         number = "first" if name == "x" else "second"
         axis.set_label_text(f"{number} main direction ({100 * share:.0f} % of the variance)", color=INK)
+    if found.refused:
+        told = f"{len(found.sequences)} pieces; {len(found.refused)} could not be encoded: {found.refused[0][1]}"
+        ax.set_title("\n".join(textwrap.wrap(told, 90)), color=INK, fontsize=9, loc="left")
     ax.tick_params(colors=INK, labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     if set(found.genres) != {""}:
@@ -209,7 +213,7 @@ def _draw_distances(ax, distances):
     ax.set_xlim(-0.5, len(distances) - 0.5)
     ax.set_ylim(0, max(1.05 * max(distances), 0.05))
     ax.set_xticks(range(len(distances)), [_step_name(number, len(distances)) for number in range(len(distances))])
-    ax.set_ylabel("distance from A\n(share of grid steps)", color=INK, fontsize=8)
+    ax.set_ylabel("distance from A in its key\n(share of grid steps)", color=INK, fontsize=8)
     ax.grid(axis="y", color=INK, alpha=0.12, linewidth=0.6)
     ax.tick_params(colors=INK, labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
