@@ -67,12 +67,13 @@ def linked(text, file):
 
 
 def value(benchmark, row):
-    """What a benchmark measured, as text; of "reference of ROW" its reference."""
+    """What a benchmark measured, as text; of "reference of ROW" its reference, which may be words."""
     column, row = ("reference", row[13:]) if row.startswith("reference of ") else ("value", row)
     rows = rows_of(benchmark)
     if row not in rows:
         raise PageError(f"{benchmark}.json has no row {row!r}")
-    return f"{float(rows[row][column]):,.4g}"
+    told = rows[row][column]
+    return told if isinstance(told, str) else f"{told:,.4g}"
 
 
 def rows_of(benchmark):
