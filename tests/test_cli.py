@@ -99,7 +99,7 @@ def test_interpolate_writes_steps_a_row_and_a_picture(way, tmp_path, capsys):
     names = ["0-1-5-row.mid", "0-1-5-row.wav", *(f"0-1-5-step-{step}.mid" for step in (1, 2, 3)), "0-1-5.png"]
     assert sorted(path.name for path in out.iterdir()) == names
     assert sorted(output.out.split()) == sorted(str(out / name) for name in names)
-    assert "melody 0: 4 bars" in output.err
+    assert "0.mid: 4 bars" in output.err
     steps = [read_midi(out / f"0-1-5-step-{step}.mid") for step in (1, 2, 3)]
     row = read_midi(out / "0-1-5-row.mid")
     assert len(row) == sum(map(len, steps))
