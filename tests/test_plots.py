@@ -297,6 +297,14 @@ def test_an_interpolation_is_a_strip_and_a_curve():
         plot_interpolation(STEPS, distances=[0, 1])
 
 
+def test_the_ends_of_an_interpolation_have_names():
+    figure = plot_interpolation(STEPS, distances=[0.0, 0.5, 0.75], ends=("ode.mid", "a very long name of a file.mid"))
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[:2] == ["A: ode.mid,\nas it came back", "1/2"]
+    assert titles[2].startswith("B: a very")
+    assert "…" in titles[2]
+
+
 def test_a_map_shows_pieces_by_genre():
     points = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
     pieces = tuple(BAND.replace(meta={"genre": genre}) for genre in ("jazz", "", "jazz"))

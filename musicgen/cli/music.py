@@ -263,7 +263,11 @@ def _interpolate(options):
     row = concatenate(pieces, meta=told | {"title": f"{names[0]} to {names[1]}"})
     for suffix in (".mid", ".wav") if options.render else (".mid",):
         print(row.save(stem.with_name(f"{stem.name}-row{suffix}")))
-    print(save_figure(plot_interpolation(pieces), stem.with_name(stem.name + ".png")))
+    print(
+        save_figure(
+            plot_interpolation(pieces, ends=[end.meta["title"] for end in ends]), stem.with_name(stem.name + ".png")
+        )
+    )
     return 0
 
 

@@ -13,7 +13,7 @@ _NO_GENRE = "#888888"
 _ROOM = 2  # semitones above and below the notes
 
 
-def plot_interpolation(sequences, *, distances=None):
+def plot_interpolation(sequences, *, distances=None, ends=None):
     """Steps of an interpolation: a strip of piano rolls, beneath it the distance from the first piece.
 
     Parameters
@@ -23,6 +23,8 @@ def plot_interpolation(sequences, *, distances=None):
     distances : sequence of float, optional
         Of each from the first piece, 0 to 1. Default: `meta["distance"]` of the pieces; without any of them, only
         the strip is drawn.
+    ends : (str, str), optional
+        Names of the two pieces between which the way goes; what is drawn of them is how they came back.
 
     Returns
     -------
@@ -58,7 +60,11 @@ def plot_interpolation(sequences, *, distances=None):
     for number, piece in enumerate(pieces):
         ax = figure.add_subplot(grid[0, number])
         draw_roll(ax, piece, low, high)
-        ax.set_title(_step_name(number, len(pieces)), color=INK, fontsize=9)
+        name = _step_name(number, len(pieces))
+        if ends is not None and name in "AB":
+            end = ends[name == "B"]
+            name = f"{name}: {end if len(end) <= 18 else end[:17] + '…'},\nas it came back"
+        ax.set_title(name, color=INK, fontsize=9)
         if not number:
             ticks = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0] or [low]
             ax.set_yticks(ticks, [pitch_name(pitch) for pitch in ticks])
