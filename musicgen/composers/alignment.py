@@ -9,9 +9,9 @@ from ..score.key import estimate_key
 from .base import checked_sequences
 from .controls import checked_key
 from .fragments import moved
+from .roll_data import shift_to_white
 
 ALONE = "the piece"  # what messages call one without a title
-_FLATS = {"C#": "Db", "D#": "Eb", "F#": "Gb", "G#": "Ab", "A#": "Bb"}
 
 
 class Heard:
@@ -109,9 +109,5 @@ def _key(piece):
 
 def _distance(first, other):
     """Semitones, -6 to 5, from the key of one piece to that of another; minor counts as its relative major."""
-    tonics = []
-    for piece in (first, other):
-        tonic, mode = _key(piece).split()
-        number = ["C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B"].index(_FLATS.get(tonic, tonic))
-        tonics.append(number + (3 if mode == "minor" else 0))
-    return (tonics[1] - tonics[0] + 6) % 12 - 6
+    here, there = (shift_to_white(_key(piece)) for piece in (first, other))
+    return (here - there + 6) % 12 - 6
