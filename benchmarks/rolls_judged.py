@@ -4,7 +4,7 @@ A side is fragments as tokens, uint8 of shape (n, steps, lines), on the white ke
 
 - QN, PP, UPC, TD: `qualified_note_share`, `polyphonic_share`, `pitch_classes_per_bar` and `tonal_distance` of
   `musicgen.metrics` (Dong et al., MuseGAN, AAAI 2018; Dong and Yang, ISMIR 2018), means over fragments. UPC is that
-  of each line alone, as in MuseGAN, mean over lines. EB: share of empty bars of a line.
+  of each track alone, as in MuseGAN, mean over tracks. EB: share of empty bars of a track.
 - histograms: those of `musicgen.composers.guard`, whose overlapping areas are compared.
 - diversity: mean share of steps and lines in which two fragments differ.
 - verbatim: share of 1-bar fragments, all lines together, that the training data hold in any place and key.
@@ -31,8 +31,8 @@ def facts_of(composer, tokens, training_bars):
     return {
         "QN": mean_of(rows, "qualified_note_share"),
         "PP": mean_of(rows, "polyphonic_share"),
-        "EB": float((bars == SILENT).all(axis=2).mean()),
-        "UPC": classes_per_bar(bars),
+        "EB": float(np.mean([(part == SILENT).all(axis=(2, 3)) for part in tracks_of(bars, cutter)])),
+        "UPC": float(np.mean([classes_per_bar(part) for part in tracks_of(bars, cutter)])),
         "TD": mean_of(rows, "tonal_distance"),
         "histograms": histograms(tokens, cutter.bar_steps),
         "diversity": diversity(tokens),
@@ -46,10 +46,15 @@ def mean_of(rows, name):
     return float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else np.nan
 
 
+def tracks_of(bars, cutter):
+    """The tracks of bars (n, bars, bar_steps, lines), each with its lines."""
+    return np.split(bars, np.cumsum(cutter.counts)[:-1], axis=3)
+
+
 def classes_per_bar(bars):
-    """Pitch classes that a line sounds in a bar, mean over lines and bars: codes (n, bars, bar_steps, lines)."""
+    """Pitch classes that a track sounds in a bar, mean over bars: codes (n, bars, bar_steps, lines)."""
     classes = np.where(bars < SILENT, bars % HELD % 12, 12)
-    return float(sum((classes == one).any(axis=2).mean() for one in range(12)))
+    return float(sum((classes == one).any(axis=(2, 3)).mean() for one in range(12)))
 
 
 def bars_of(tokens, bar_steps):

@@ -6,7 +6,8 @@ import pytest
 from musicgen.composers.backend import keras, to_numpy
 from musicgen.composers.backend.gradients import compile_descent, gradient_of
 from musicgen.composers.contest import Contest, likeness, pitch_classes
-from musicgen.composers.rolls import Critic, Generator, binary, completed
+from musicgen.composers.filling import Maker
+from musicgen.composers.rolls import Critic, Generator, binary, completed, held
 
 ops = keras.ops
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -84,6 +85,53 @@ def test_what_is_given_stays_and_notes_go_on_from_it():
     whole = to_numpy(completed(made, given, mask))[0, :, 0]
     assert whole[:, 1].tolist() == [1, 1, 1, 1]
     assert whole[:, 3].tolist() == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("steps", [1, 7, 12, 32])
+def test_values_are_held_until_the_next_turn(steps):
+    random = np.random.default_rng(steps)
+    values, turns = random.random((2, steps, 3, 4), np.float32), (random.random((2, steps, 3, 1)) < 0.4) * 1.0
+    turns[0] = random.random((steps, 3, 1))  # shares too
+    last, expected = np.zeros((2, 3, 4)), []
+    for step in range(steps):
+        last = last + turns[:, step] * (values[:, step] - last)
+        expected.append(last)
+    found = to_numpy(held(values, turns.astype(np.float32)))
+    np.testing.assert_allclose(found, np.stack(expected, axis=1), atol=1e-6)
+
+
+def test_where_notes_are_held_pitches_change_at_onsets_alone():
+    made, given = (np.zeros((1, 6, 1, 4), np.float32) for _ in range(2))
+    for step, value in enumerate([0, 1, 2, 0, 1, 0]):
+        made[0, step, 0, value] = 1  # 2 is silence
+    made[0, [2, 4], 0, 3] = 1
+    given[0, :2, 0, 1] = given[0, 0, 0, 3] = 1
+    nothing, first = np.zeros((1, 3, 1), np.float32), np.array([1.0, 0, 0], np.float32).reshape(1, 3, 1)
+    whole = to_numpy(completed(made, given, nothing, hold=True))[0, :, 0]
+    assert whole[:, :3].argmax(axis=1).tolist() == [0, 0, 2, 2, 1, 1]
+    assert whole[:, 3].tolist() == [1, 0, 0, 0, 1, 0]
+    made[0, 2, 0, 3] = 0
+    whole = to_numpy(completed(made, given, first, hold=True))[0, :, 0]
+    assert whole[:, :3].argmax(axis=1).tolist() == [1, 1, 1, 1, 1, 1], "what is given goes on"
+    assert whole[:, 3].tolist() == [1, 0, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("neurons", ["straight-through", "stochastic"])
+def test_a_maker_completes_as_the_contest_does(neurons):
+    generator = Generator(**SHAPE, genres=0, noise=4, units=8, blocks=1, seed=0)
+    random, shape = np.random.default_rng(0), (6, 32, 2)
+    tokens = random.integers(0, 6, shape).astype(np.int32), (random.random(shape) < 0.5).astype(np.float32)
+    mask = (random.random((6, generator.beats, 2)) < 0.3).astype(np.float32)
+    rest = (
+        np.zeros((6, 0), np.float32),
+        random.standard_normal((6, 4), np.float32),
+        random.random((*shape, 2), np.float32),
+    )
+    pitches, onsets = Maker(generator, neurons, [5, 5], None).make(*tokens, mask, *rest)
+    contest = Contest(generator, None, penalty=1.0, neurons=neurons)
+    whole = to_numpy(contest._rolls(*tokens, rest[0], mask, *rest[1:])[1])
+    assert (whole[..., :-1].argmax(axis=-1) == pitches).all()
+    assert ((whole[..., -1] > 0.5) == onsets).all()
 
 
 @pytest.fixture

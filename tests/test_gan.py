@@ -13,6 +13,7 @@ from musicgen import GANComposer, InputError, MelodyCodec, NoteSequence, Pianoro
 from musicgen.cli import main
 from musicgen.codecs.lines import codes_of, notes_of
 from musicgen.codecs.spec import KEYS
+from musicgen.composers.gan import _ranges
 from musicgen.composers.guard import Guard, diversity, histograms, nearest, overlaps
 from musicgen.composers.inventing import _in_bars, _pattern
 from musicgen.composers.roll_data import RollBatches, parts_of, shift_to_white, shifted, tokens_of
@@ -64,6 +65,12 @@ def test_every_line_has_a_range_of_its_own():
     pitches, onsets = parts_of(tokens, np.array([60, 47]), 13)
     assert pitches.tolist() == [[[0, 0], [0, 2], [12, 13]]]
     np.testing.assert_array_equal(tokens_of(pitches, onsets, np.array([60, 47]), 13), tokens)
+
+
+def test_rare_notes_of_lines_that_share_a_track_do_not_widen_its_range():
+    tokens = np.full((50, 40, 2), 60, np.uint8) + (np.arange(40) % 8)[:, None].astype(np.uint8)
+    tokens[0, :9] = 100
+    assert _ranges(tokens, np.array([True, False])) == ((60, 67), (60, 100))
 
 
 def test_half_of_the_fragments_are_given_nothing_and_none_everything():

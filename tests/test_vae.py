@@ -40,6 +40,21 @@ def test_lines_of_a_roll_and_back():
     assert left_out == 1
 
 
+def test_a_line_keeps_to_its_register():
+    chords = [(40,), (52, 64, 76), (76,), (41, 43), (79, 80, 81, 83)]
+    piece = NoteSequence([(n, n + 1.0, pitch, 80, 0) for n, chord in enumerate(chords) for pitch in chord])
+    codec = PianorollCodec(resolution=1)
+    lines, left_out = lines_of(codec, codec.encode(piece), (4,))  # around 78, 66, 54 and 42
+    sounding = np.where(lines[::2] < HOLD, lines[::2], 0).tolist()
+    assert sounding == [[0, 0, 0, 40], [76, 64, 52, 0], [76, 0, 0, 0], [0, 0, 43, 41], [83, 81, 80, 79]]
+    assert left_out == 0
+    lines, left_out = lines_of(codec, codec.encode(piece), (2,))
+    assert lines[8].tolist() == [83, 81], "where lines are few the highest stay"
+    assert left_out == 3
+    few = lines_of(codec, codec.encode(piece), (1,))[0][::2, 0]
+    assert few.tolist() == [40, 76, 76, 43, 83]
+
+
 def test_codes_tell_what_a_hold_holds():
     lines = np.array([[HOLD], [60], [HOLD], [REST], [HOLD], [61]])
     assert codes_of(lines)[:, 0].tolist() == [256, 60, 128 + 60, 256, 256, 61]

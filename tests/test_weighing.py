@@ -62,15 +62,16 @@ def test_one_line_has_nothing_together():
     assert counts[0, 140 : 140 + LONG + 13].nonzero()[0].tolist() == [LONG + 12], "long notes share a class"
 
 
-def test_weighted_counts_are_those_of_the_data():
+def test_counts_of_what_is_drawn_are_those_of_the_data():
     random = np.random.default_rng(0)
-    made, real = random.normal(0, 1, (4000, 3)), random.normal([0.6, -0.3, 0], [1, 1, 1], (4000, 3))
-    made, real = (np.column_stack([side, np.ones(len(side))]) for side in (made, real))
-    weights = np.exp(made @ coefficients(made, real, ridge=1e-6))
-    np.testing.assert_allclose(weights @ made / weights.sum(), real.mean(axis=0), atol=0.01)
-    assert coefficients(made, real)[3] == 0, "what never differs tells nothing"
-    assert np.abs(coefficients(made, real)).max() < np.abs(coefficients(made, real, ridge=0.1)).max()
-    assert not coefficients(made, made).any()
+    made, real = random.normal(0, 1, (4000, 6, 3)), random.normal([0.6, -0.3, 0], [1, 1, 1], (4000, 3))
+    made, real = (np.concatenate([side, np.ones((*side.shape[:-1], 1))], axis=-1) for side in (made, real))
+    found = coefficients(made, real, ridge=1e-6)
+    taken = made[np.arange(4000), drawn(made @ found, random.random((4000, 6)))]
+    np.testing.assert_allclose(taken.mean(axis=0), real.mean(axis=0), atol=0.05)
+    assert found[3] == 0, "what never differs tells nothing"
+    assert np.abs(coefficients(made, real, ridge=1)).max() < np.abs(found).max()
+    assert not coefficients(made, made.reshape(-1, 4)).any()
 
 
 def test_candidates_are_drawn_by_their_weights():

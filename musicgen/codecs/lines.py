@@ -5,6 +5,7 @@ of shape (steps, lines), with the tokens of `MelodyCodec`.
 """
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from ..notes import Track
 from ..transforms import canonical
@@ -14,12 +15,15 @@ from .pianoroll import ONSET
 
 #: Codes that tell of every step what sounds: `pitch` where a note begins, `HELD + pitch` where it goes on, `SILENT`.
 HELD, SILENT = 128, 256
+#: Lowest and highest pitch among which the lines of a track share their registers: C2 to C6.
+REGISTERS = 36, 84
 
 
 def lines_of(codec, array, counts=None):
     """The lines of an encoded piece.
 
-    Of notes that begin together the highest takes the first free line; where no line is free a note is left out.
+    Every line of a track has a register, the first the highest, and takes the notes that lie near it; a note whose
+    line is taken goes to the next free one. Where no line is free, the lowest of the notes that begin are left out.
 
     Parameters
     ----------
@@ -52,6 +56,8 @@ def _lines_of_track(roll, count, lowest):
     sounds = roll.any(axis=-1)
     onsets = sounds & (roll[..., ONSET] | ~np.concatenate([np.zeros_like(sounds[:1]), sounds[:-1]]))
     lines, left_out = np.full((len(roll), count), REST, np.uint8), 0
+    bottom, top = REGISTERS
+    centres = np.linspace(top, bottom, 2 * count + 1)[1::2] - lowest
     held = [-1] * count
     for step in range(len(roll)):
         for line, key in enumerate(held):
@@ -59,12 +65,20 @@ def _lines_of_track(roll, count, lowest):
                 lines[step, line] = HOLD
             else:
                 held[line] = -1
-        begun = np.flatnonzero(onsets[step])[::-1].tolist()
-        free = [line for line, key in enumerate(held) if key < 0]
-        for line, key in zip(free, begun, strict=False):
-            held[line], lines[step, line] = key, lowest + key
+        begun = np.flatnonzero(onsets[step])[::-1]
+        if not len(begun):
+            continue
+        free = np.array([line for line, key in enumerate(held) if key < 0], int)
         left_out += max(len(begun) - len(free), 0)
+        begun = begun[: len(free)]
+        for key, line in zip(begun, free[_nearest(begun, centres[free])], strict=True):
+            held[line], lines[step, line] = key, lowest + key
     return lines, left_out
+
+
+def _nearest(keys, centres):
+    """Of every key the place of a centre of its own, so that none lies far away."""
+    return linear_sum_assignment(np.square(keys[:, None] - centres))[1]
 
 
 def notes_of(tokens):

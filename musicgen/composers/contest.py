@@ -15,7 +15,7 @@ from keras import ops
 
 from .backend import to_numpy
 from .backend.gradients import compile_descent, gradient_of
-from .rolls import binary, completed, rolls_of
+from .rolls import STOCHASTIC, binary, completed, rolls_of
 
 HORIZON, EVERY = (
     500,
@@ -107,7 +107,7 @@ class Contest(keras.Model):
         real = rolls_of(pitches, onsets, keys)
         steps = ops.repeat(mask, self.generator.beat, axis=1)[..., None]
         made = binary(*self.generator(latents, genres, steps * real, mask), uniform, self.neurons)
-        return real, completed(made, real, mask)
+        return real, completed(made, real, mask, hold=self.neurons == STOCHASTIC)
 
     def _critic_loss(self, *batch, strict=False):
         genres = batch[2]

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from .backend import compile_method, to_numpy
-from .rolls import binary, rolls_of
+from .rolls import STOCHASTIC, STRAIGHT, binary, rolls_of
 from .weighing import drawn
 from .writing import groups
 
@@ -30,7 +30,7 @@ class Maker:
         beyond = np.arange(generator.keys + 1) >= np.reshape(spans, (-1, 1))
         beyond[:, generator.keys] = False  # silence
         self._beyond = np.where(beyond, NEVER, 0.0).astype(np.float32)
-        self.neurons = "stochastic" if neurons == "stochastic" else "straight-through"
+        self.neurons = STOCHASTIC if neurons == STOCHASTIC else STRAIGHT
         self._run = compile_method(self._make, list(generator.trainable_variables))
 
     def make(self, pitches, onsets, mask, genres, latents, uniform):
@@ -53,22 +53,29 @@ class Maker:
         """
         parts = zip(*map(groups, (pitches, onsets, mask, genres, latents, uniform)), strict=True)
         made = [to_numpy(self._run(*part)) for part in parts]
-        return tuple(np.concatenate(side)[: len(pitches)] for side in zip(*made, strict=True))
+        chosen, struck = (np.concatenate(side)[: len(pitches)] for side in zip(*made, strict=True))
+        kept = np.repeat(mask, self.generator.beat, axis=1) > 0.5
+        return self._completed(np.where(kept, pitches, chosen), np.where(kept, onsets > 0.5, struck), kept)
+
+    def _completed(self, pitches, onsets, kept):
+        """The same as `rolls.completed` does: pitches and onsets (n, steps, lines), some of which are kept."""
+        if self.neurons == STOCHASTIC:
+            places = np.arange(pitches.shape[1])[:, None]
+            turns = np.maximum.accumulate(np.where(kept | onsets, places, 0), axis=1)
+            pitches = np.take_along_axis(pitches, turns, axis=1)
+        onsets[:, 0] = True
+        onsets[:, 1:] |= pitches[:, 1:] != pitches[:, :-1]
+        return pitches, onsets & (pitches != self.generator.keys)
 
     def _make(self, pitches, onsets, mask, genres, latents, uniform):
         network = self.generator
         given = ops.repeat(mask, network.beat, axis=1)[..., None] * rolls_of(pitches, onsets, network.keys)
         scores, begins = network(latents, genres, given, mask)
-        scores, kept = scores + self._beyond, ops.repeat(mask, network.beat, axis=1) > 0.5
-        if self.neurons == "stochastic":
+        scores = scores + self._beyond
+        if self.neurons == STOCHASTIC:
             made = binary(scores, begins, uniform, self.neurons)
-            chosen, struck = ops.argmax(made[..., :-1], axis=-1), made[..., -1] > 0.5
-        else:
-            chosen, struck = ops.argmax(scores, axis=-1), begins > 0.0
-        pitches = ops.where(kept, pitches, ops.cast(chosen, "int32"))
-        before = ops.pad(pitches[:, :-1], [(0, 0), (1, 0), (0, 0)], constant_values=-1)
-        struck = ops.where(kept, onsets > 0.5, struck) | (pitches != before)  # as in `completed`
-        return pitches, struck & (pitches != network.keys)
+            return ops.cast(ops.argmax(made[..., :-1], axis=-1), "int32"), made[..., -1] > 0.5
+        return ops.cast(ops.argmax(scores, axis=-1), "int32"), begins > 0.0
 
     def invent(self, genres, seeds, truncation=1.0, candidates=1):
         """Fragments of which nothing is given, each decided by its seed; see `make` and `write`."""
@@ -115,7 +122,7 @@ class Maker:
 
     def _noise(self, randoms, truncation, candidates):
         """Latents (n * candidates, noise), uniform numbers for neurons, and others to draw by (n, candidates)."""
-        network, drawing = self.generator, self.neurons == "stochastic"
+        network, drawing = self.generator, self.neurons == STOCHASTIC
         shape = (candidates, network.steps, network.lines, 2)
         latents = [random.standard_normal((candidates, network.noise), np.float32) for random in randoms]
         uniform = [random.random(shape, np.float32) if drawing else np.zeros(shape, np.float32) for random in randoms]

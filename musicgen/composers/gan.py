@@ -25,7 +25,8 @@ from .training import Training, tensorboard_callbacks
 from .weighing import coefficients, counts_of
 
 BATCH, FEWEST = 32, 8  # fragments of a step, and fewest that the networks can learn from
-WEIGHED = 4096  # fragments, generated and real ones, from which the weights of candidates are found
+RARE = 0.01  # share of the notes above the range of a line that shares its track with others, and below
+DRAWS, REAL = 1024, 4096  # of candidates, and real fragments, at most from which their weights are found
 
 
 class GANComposer(Inventing, FragmentComposer):
@@ -51,7 +52,7 @@ class GANComposer(Inventing, FragmentComposer):
         Notes at once in each track. Default: as the training data have them, 8 in all at most.
     pitch_range : (int, int) or sequence of them, optional
         Lowest and highest MIDI pitch that is written, before it is moved into its key: of all lines, or of each.
-        Default: the training data's for each line.
+        Default: the training data's for each line, but for rare notes of lines that share a track.
     genres : sequence of str
         Labels that it knows. Default: those of the training data.
     seed : int
@@ -204,7 +205,7 @@ class GANComposer(Inventing, FragmentComposer):
         tokens, held_out = (None if part is None else self._on_white_keys(part) for part in (cut, check))
         size = self._checked_batch(schedule.batch_size(batch_size, min(BATCH, len(tokens))), len(tokens))
         if self.pitch_range is None:
-            self.pitch_range = _ranges(tokens)
+            self.pitch_range = _ranges(tokens, np.repeat(self.lines, self.lines) > 1)
         facts = {"tempo": median_tempi(cut.pieces, self.genres), "keys": _keys(cut.pieces)}
         facts |= {"fragments": len(tokens), "labels": _labels(cut.labels, self.genres)}
         history, guard = self._contend(tokens, cut.labels, schedule, size, look_every, listeners)
@@ -272,10 +273,11 @@ class GANComposer(Inventing, FragmentComposer):
 
     def _weigh_against(self, tokens, labels):
         """Find the weights by which one of several candidates is drawn, see `weighing`."""
-        some = np.random.default_rng([self.seed, 12]).permutation(len(tokens))[:WEIGHED]
-        made = self._invented([[self.seed, 13, row] for row in range(WEIGHED)], labels)
-        counts = (counts_of(side, self._cutter.bar_steps) for side in (made, tokens[some]))
-        self.network.weighing.assign(coefficients(*counts))
+        some = np.random.default_rng([self.seed, 12]).permutation(len(tokens))[:REAL]
+        draws, candidates = min(DRAWS, len(tokens)), self.options["candidates"]
+        made = self._invented([[self.seed, 13, row] for row in range(draws * candidates)], labels)
+        made, real = (counts_of(side, self._cutter.bar_steps) for side in (made, tokens[some]))
+        self.network.weighing.assign(coefficients(made.reshape(draws, candidates, -1), real))
 
     def _weigh(self, pitches, onsets):
         """Logarithms of the weights of fragments, float (n,)."""
@@ -354,11 +356,20 @@ def _checked_range(pitch_range):
     return tuple(tuple(pair) if isinstance(pair, list) else pair for pair in ranges.tolist())
 
 
-def _ranges(tokens):
-    """Lowest and highest pitch of every line of fragments; those without notes take the range of all."""
+def _ranges(tokens, shared):
+    """Lowest and highest pitch of every line of fragments; those without notes take the range of all.
+
+    A line that shares its track with others has notes far from its register where nearer lines are taken: so rare
+    that others would pay for them, they are left out, and come as octaves.
+    """
     whole = tokens[tokens < HOLD]
     lines = [some[some < HOLD] if (some < HOLD).any() else whole for some in np.moveaxis(tokens, -1, 0)]
-    return tuple((int(pitches.min()), int(pitches.max())) for pitches in lines)
+    rare = np.where(shared, RARE, 0.0)
+    ends = [
+        np.quantile(pitches, (share, 1 - share), method="closest_observation")
+        for pitches, share in zip(lines, rare, strict=True)
+    ]
+    return tuple((int(low), int(high)) for low, high in ends)
 
 
 def _keys(pieces):

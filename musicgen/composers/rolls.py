@@ -18,7 +18,7 @@ BEAT = 12  # steps that are written together, or a divisor of it
 LEVELS = (1, 2, 4, 12)  # parts of a beat that have scores of their own; a step's are the sum of those it lies in,
 # finer ones divided by their number, so that long notes are broken up only as the data ask for it
 FEATURES = 16  # numbers that stand for a step of a line on the way in and out
-NEURONS = ("straight-through", "stochastic", "threshold")
+STRAIGHT, STOCHASTIC, THRESHOLD = NEURONS = ("straight-through", "stochastic", "threshold")
 
 
 class Block(keras.layers.Layer):
@@ -257,17 +257,17 @@ def binary(pitches, onsets, uniform, neurons):
         Random numbers by which "stochastic" neurons draw pitches and onsets.
     neurons : {"straight-through", "stochastic", "threshold"}
         Whether the likeliest is taken or drawn; the last leaves probabilities as they are, to be thresholded after
-        training.
+        training. What is drawn is held until the next onset, see `completed`: else notes fall to pieces.
 
     Returns
     -------
     float32, shape (batch, steps, lines, keys + 2)
     """
     shares, begins = ops.softmax(pitches, axis=-1), ops.sigmoid(onsets)
-    if neurons == "threshold":
+    if neurons == THRESHOLD:
         return ops.concatenate([shares, begins[..., None]], axis=-1)
     chosen, limit = ops.argmax(pitches, axis=-1), 0.5
-    if neurons == "stochastic":
+    if neurons == STOCHASTIC:
         drawn = ops.sum(ops.cast(ops.cumsum(shares, axis=-1) < uniform[..., :1], "int32"), axis=-1)
         chosen, limit = ops.minimum(drawn, pitches.shape[-1] - 1), uniform[..., 1]
     hard = rolls_of(chosen, ops.cast(begins > limit, "float32"), pitches.shape[-1] - 1)
@@ -275,13 +275,15 @@ def binary(pitches, onsets, uniform, neurons):
     return soft + ops.stop_gradient(hard - soft)
 
 
-def completed(made, given, mask):
+def completed(made, given, mask, *, hold=False):
     """What is made where nothing is given; a note begins wherever the pitch changes, and never in silence.
 
     Parameters
     ----------
     made, given : float32, shape (batch, steps, lines, keys + 2)
     mask : float32, shape (batch, beats, lines)
+    hold : bool
+        Whether pitches and silence are taken at onsets alone, and held until the next; see `held`.
 
     Returns
     -------
@@ -290,7 +292,44 @@ def completed(made, given, mask):
     steps = ops.repeat(mask, made.shape[1] // mask.shape[1], axis=1)[..., None]
     whole = steps * given + (1.0 - steps) * made
     shares, begins = whole[..., :-1], whole[..., -1]
+    if hold:
+        turns = steps + (1.0 - steps) * made[..., -1:]
+        shares = held(shares, ops.concatenate([ops.ones_like(turns[:, :1]), turns[:, 1:]], axis=1))
     before = ops.pad(shares[:, :-1], [(0, 0), (1, 0), (0, 0), (0, 0)])
     goes_on = ops.sum(before * shares, axis=-1)
     begins = (1.0 - shares[..., -1]) * (1.0 - goes_on * (1.0 - begins))
     return ops.concatenate([shares, begins[..., None]], axis=-1)
+
+
+def held(values, turns):
+    """Values that stay until the next turn: a linear recurrence over the second axis, through which gradients go.
+
+    Parameters
+    ----------
+    values : float32, shape (batch, steps, lines, n)
+    turns : float32, shape (batch, steps, lines, 1)
+        1 where a value is taken, 0 where that of the step before stays, or the share that is taken.
+
+    Returns
+    -------
+    float32, as `values`
+    """
+    _, steps, *shape = values.shape
+    size = next(size for size in range(int(steps**0.5), 0, -1) if steps % size == 0)
+    inside, stays, last, stay = [], [], 0.0, 1.0
+    for value, turn in zip(_parts(values, size), _parts(turns, size), strict=True):  # all stretches side by side
+        last, stay = last + turn * (value - last), stay * (1.0 - turn)
+        inside.append(last)
+        stays.append(stay)
+    before, carried = [], ops.zeros_like(last[:, :1])
+    ends, through = (ops.split(side, steps // size, axis=1) for side in (last, stay))
+    for end, share in zip(ends, through, strict=True):
+        before.append(carried)
+        carried = end + share * carried
+    whole = ops.concatenate(inside, axis=2) + ops.concatenate(stays, axis=2) * ops.concatenate(before, axis=1)
+    return ops.reshape(whole, (-1, steps, *shape))
+
+
+def _parts(array, size):
+    """The first steps of all stretches of so many, the second ones, and so on: (batch, stretches, 1, ...) each."""
+    return ops.split(ops.reshape(array, (-1, array.shape[1] // size, size, *array.shape[2:])), size, axis=2)

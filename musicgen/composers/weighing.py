@@ -1,23 +1,25 @@
-"""Which of several candidates is written: importance weights that bring a generator's counts to those of the data.
+"""Which of several candidates is written: weights that bring a generator's counts to those of the data.
 
 A generator that learnt from a critic still writes some lengths, leaps or chords too often. How much likelier than the
-generator the data make a fragment is estimated as a log-linear function of all that can be counted in it, such that
-the weighted counts of generated fragments are those of the training data (Sugiyama et al., "Direct importance
-estimation with model selection and its application to covariate shift adaptation", NIPS 2007). Of several candidates
-one is then drawn by these weights (importance resampling; for generative models Grover et al., "Bias correction of
-learned generative models using likelihood-free importance weighting", NeurIPS 2019).
+generator the data make a fragment is a log-linear function of all that can be counted in it (Sugiyama et al., "Direct
+importance estimation with model selection and its application to covariate shift adaptation", NIPS 2007). Of several
+candidates one is drawn by these weights (importance resampling; for generative models Grover et al., "Bias correction
+of learned generative models using likelihood-free importance weighting", NeurIPS 2019). As there are few candidates,
+and good ones may not be among them, the function is found for those that are drawn: their counts become those of the
+training data, as far as so many candidates can.
 """
 
 import math
 
 import numpy as np
+from scipy.special import logsumexp, softmax
 
 from ..codecs.lines import HELD, SILENT, codes_of, notes_of
 from ..metrics.harmony import CIRCLES
 
 LONG, COARSE = 48, 12  # steps up to which lengths and distances are told apart one by one, and by how many beyond
 MOST_NOTES, MOST_CLASSES = 64, 8  # of a bar, and of a line in a bar
-RIDGE = 1.0  # weight of the squared coefficients
+RIDGE = 0.3  # weight of the squared coefficients
 STEPS, NEAR = 50, 1e-5  # of Newton's method at most, and the slope at which it ends
 
 
@@ -74,10 +76,15 @@ def count_of(steps, bar_steps, lines):
 def coefficients(made, real, *, ridge=RIDGE):
     """Of every count how much it adds to the logarithm of a fragment's weight.
 
+    What is sought is the minimum of a convex function, the mean over draws of the logarithm of the candidates' mean
+    weight, less that of real fragments' weights. There the counts of what is drawn are those of real fragments.
+
     Parameters
     ----------
-    made, real : numpy.ndarray of float, shape (n, features)
-        Counts of generated and of real fragments.
+    made : numpy.ndarray of float, shape (draws, candidates, features)
+        Counts of generated fragments, of so many of which one is drawn.
+    real : numpy.ndarray of float, shape (n, features)
+        Counts of real ones.
     ridge : float
         The more, the nearer the weights are to equal; of counts in units of their standard deviation.
 
@@ -86,20 +93,19 @@ def coefficients(made, real, *, ridge=RIDGE):
     numpy.ndarray of float32, shape (features,)
         0 for what is always the same.
     """
-    scale = np.concatenate([made, real]).std(axis=0, dtype=float)
+    scale = np.concatenate([made.reshape(-1, made.shape[-1]), real]).std(axis=0, dtype=float)
     used = scale > 1e-6
-    made, real = made[:, used] / scale[used], real[:, used] / scale[used]
-    goal, found = real.mean(axis=0), np.zeros(int(used.sum()))
+    made, goal = made[..., used] / scale[used], (real[:, used] / scale[used]).mean(axis=0)
+    found = np.zeros(int(used.sum()))
     loss = _loss(found, made, goal, ridge)
     for _ in range(STEPS):
-        shares = _shares(made @ found)
-        mean = shares @ made
-        slope = mean - goal + ridge * found
+        shares = softmax(made @ found, axis=1)[..., None]
+        mean = (shares * made).sum(axis=1, keepdims=True)
+        slope = mean.mean(axis=0)[0] - goal + ridge * found
         if np.abs(slope).max() < NEAR:
             break
-        apart = made - mean
-        bend = (apart * shares[:, None]).T @ apart + ridge * np.eye(len(found))
-        move = np.linalg.solve(bend, slope)
+        apart = (np.sqrt(shares) * (made - mean)).reshape(-1, len(found))
+        move = np.linalg.solve(apart.T @ apart / len(made) + ridge * np.eye(len(found)), slope)
         for share in 0.5 ** np.arange(12):
             moved = found - share * move
             reached = _loss(moved, made, goal, ridge)
@@ -177,12 +183,6 @@ def _tonal_distance(sounding, bar_steps):
     return (sums[0] / np.maximum(sums[1], 1))[:, None]
 
 
-def _shares(logits):
-    weights = np.exp(logits - logits.max())
-    return weights / weights.sum()
-
-
 def _loss(found, made, goal, ridge):
     logits = made @ found
-    highest = logits.max()
-    return highest + np.log(np.exp(logits - highest).mean()) - goal @ found + 0.5 * ridge * found @ found
+    return (logsumexp(logits, axis=1) - np.log(logits.shape[1])).mean() - goal @ found + 0.5 * ridge * found @ found
