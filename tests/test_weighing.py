@@ -16,6 +16,7 @@ def parts(tokens):
     sizes |= {
         "notes": MOST_NOTES,
         "classes": MOST_CLASSES + 1,
+        "chord": 13,
         "sounding": tokens.shape[2] + 1,
         "together": 12,
         "apart": 1,
@@ -43,6 +44,7 @@ def test_counts_by_hand():
     assert told["place"] == {0: 1, 2: 1, 3: 2}
     assert told["notes"] == {4: 1, 0: 1}
     assert told["classes"] == {2: 1, 1: 2, 0: 1}
+    assert told["chord"] == {1: 1, 2: 1}
     assert told["sounding"] == {0: 7, 1: 7, 2: 2}
     assert told["together"] == {4: 2}
     upper = [[0, 4], [4, 4]]  # pitch classes: C below, in two stretches of 4 steps C and E, then E alone
@@ -50,7 +52,12 @@ def test_counts_by_hand():
     expected = np.mean([np.linalg.norm(points[0] - point) for point in points[1:]])
     assert told.pop("apart") == {0: pytest.approx(expected, abs=1e-5)}
     silent = {name: found(part[0]) for name, part in parts(tokens).items()}
-    assert silent == {name: {} for name in silent} | {"notes": {0: 2}, "classes": {0: 4}, "sounding": {0: STEPS}}
+    assert silent == {name: {} for name in silent} | {
+        "notes": {0: 2},
+        "classes": {0: 4},
+        "chord": {0: 2},
+        "sounding": {0: STEPS},
+    }
 
 
 def test_one_line_has_nothing_together():

@@ -20,7 +20,7 @@ from .inventing import Inventing, Request
 from .learning import digest_of
 from .neural import Schedule
 from .roll_data import RollBatches, keys_of, shift_to_white, shifted, tokens_of
-from .rolls import NEURONS, Critic, Generator
+from .rolls import NEURONS, STOCHASTIC, STRAIGHT, Critic, Generator
 from .training import Training, tensorboard_callbacks
 from .weighing import coefficients, counts_of
 
@@ -44,8 +44,9 @@ class GANComposer(Inventing, FragmentComposer):
         Such as "3/4". Default: the one with most bars in the training data.
     noise, units, blocks : int, optional
         Widths of the noise and of the layers, and layers of either network; see `rolls.RollNetwork`.
-    neurons : {"straight-through", "stochastic", "threshold"}
-        How outputs become binary, see `rolls.binary`.
+    neurons : {"straight-through", "stochastic", "threshold"}, optional
+        How outputs become binary, see `rolls.binary`. Default: "stochastic" where a track has several lines, as in
+        recordings, else "straight-through".
     penalty : float, optional
         Weight of the critic's squared gradients, see `contest.Contest`.
     lines : sequence of int, optional
@@ -87,7 +88,7 @@ class GANComposer(Inventing, FragmentComposer):
         noise=None,
         units=None,
         blocks=None,
-        neurons="straight-through",
+        neurons=None,
         penalty=1.0,
         lines=None,
         pitch_range=None,
@@ -102,7 +103,7 @@ class GANComposer(Inventing, FragmentComposer):
             setattr(self, name, whole_number(name, value, 1))
         if codec is not None and not isinstance(codec, MelodyCodec | PianorollCodec):
             raise InputError(f"codec must be a MelodyCodec or a PianorollCodec, not {type(codec).__name__}")
-        if neurons not in NEURONS:
+        if neurons not in (None, *NEURONS):
             raise InputError(f"neurons {neurons!r} are unknown", remedy=f"one of {', '.join(NEURONS)}")
         if not penalty > 0:
             raise InputError(f"penalty must be above 0, not {penalty!r}")
@@ -316,6 +317,7 @@ class GANComposer(Inventing, FragmentComposer):
         self._cutter = self._make_cutter()
         self.network = Generator(noise=self.noise, **self._shape(), seed=self.seed)
         ranges = np.broadcast_to(self.pitch_range, (self._cutter.lines, 2))
+        self.neurons = self.neurons or (STOCHASTIC if max(self.lines) > 1 else STRAIGHT)
         self._maker = Maker(self.network, self.neurons, np.diff(ranges)[:, 0] + 1, self._weigh)
 
     def _make_critic(self):

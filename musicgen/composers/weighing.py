@@ -27,8 +27,8 @@ def counts_of(tokens, bar_steps):
     """All that is counted in fragments.
 
     Pitches, pitch classes by time, lengths, distances of onsets and intervals in a line, places of onsets in the bar,
-    bars by their notes, by the pitch classes of a line and empty ones, steps by the lines that sound, intervals of
-    lines that sound together, and how far lines are apart in tonal space (see `metrics.harmony.tonal_distance`).
+    bars by their notes, by the pitch classes of a line and of all together, steps by the lines that sound, intervals
+    of lines that sound together, and how far lines are apart in tonal space (see `metrics.harmony.tonal_distance`).
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def counts_of(tokens, bar_steps):
     of_steps = np.repeat(np.arange(count), steps)
     bars = np.bincount(fragment * (steps // bar_steps) + start // bar_steps, minlength=count * steps // bar_steps)
     of_bars = np.repeat(np.arange(count), steps // bar_steps)
-    classes = _classes_in_bars(sounding, bar_steps)
+    bits = _classes_in_bars(sounding, bar_steps)
+    classes, all_classes = np.bitwise_count(bits), np.bitwise_count(np.bitwise_or.reduce(bits, axis=1))
     spans = _spans(steps)
     found = [
         _counted(fragment, pitch, count, 128),
@@ -61,6 +62,7 @@ def counts_of(tokens, bar_steps):
         _counted(fragment, start % bar_steps, count, bar_steps),
         _counted(of_bars, np.minimum(bars, MOST_NOTES - 1), count, MOST_NOTES),
         _counted(np.repeat(of_bars, lines), np.minimum(classes, MOST_CLASSES).ravel(), count, MOST_CLASSES + 1),
+        _counted(of_bars, all_classes, count, 13),
         _counted(of_steps, sounds.sum(axis=2).ravel(), count, lines + 1),
         _together(sounding),
         _tonal_distance(sounding, bar_steps),
@@ -70,7 +72,7 @@ def counts_of(tokens, bar_steps):
 
 def count_of(steps, bar_steps, lines):
     """How many numbers `counts_of` gives."""
-    return 128 + 12 + 2 * _spans(steps) + 27 + bar_steps + MOST_NOTES + MOST_CLASSES + 1 + lines + 1 + 12 + 1
+    return 128 + 12 + 2 * _spans(steps) + 27 + bar_steps + MOST_NOTES + MOST_CLASSES + 1 + 13 + lines + 1 + 12 + 1
 
 
 def coefficients(made, real, *, ridge=RIDGE):
@@ -150,10 +152,10 @@ def _span(steps):
 
 
 def _classes_in_bars(sounding, bar_steps):
-    """How many pitch classes a line sounds in a bar: (n * bars, lines)."""
+    """Which pitch classes a line sounds in a bar, as bits of a number: (n * bars, lines)."""
     bars = sounding.reshape(-1, bar_steps, sounding.shape[2])
     bits = np.where(bars >= 0, 1 << (bars % 12), 0)
-    return np.bitwise_count(np.bitwise_or.reduce(bits, axis=1))
+    return np.bitwise_or.reduce(bits, axis=1)
 
 
 def _together(sounding):
