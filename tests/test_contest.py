@@ -134,11 +134,11 @@ def test_a_maker_completes_as_the_contest_does(neurons):
     assert ((whole[..., -1] > 0.5) == onsets).all()
 
 
-@pytest.fixture
-def contest():
+@pytest.fixture(params=["straight-through", "stochastic"])
+def contest(request):
     generator = Generator(**SHAPE, genres=2, noise=8, units=16, blocks=1, seed=0)
     critic = Critic(**SHAPE, classes=pitch_classes([60, 48], 5), genres=2, units=16, blocks=1, seed=1)
-    contest = Contest(generator, critic, penalty=0.1, neurons="straight-through")
+    contest = Contest(generator, critic, penalty=0.1, neurons=request.param)
     contest.prepare(2e-3)
     return contest
 
@@ -152,11 +152,11 @@ def test_a_contest_learns_what_the_data_have(contest):
     for row in range(16):
         first = 16 * (row % 2)
         pitches[row, first : first + 16, 1], onsets[row, first, 1] = 3, 1
-    given, mask = np.zeros((*shape, 7), np.float32), contest.generator.no_mask(16)
+    mask, maker = contest.generator.no_mask(16), Maker(contest.generator, contest.neurons, [5, 5], None)
 
     def wrong():
-        scores = contest.generator(random.standard_normal((16, 8)).astype(np.float32), labels, given, mask)
-        return np.mean(to_numpy(scores[0]).argmax(axis=-1) != pitches)
+        noise = random.standard_normal((16, 8), np.float32), random.random((*shape, 2), np.float32)
+        return np.mean(maker.make(pitches, onsets, mask, labels, *noise)[0] != pitches)
 
     before = wrong()
     for _ in range(150):
