@@ -115,7 +115,7 @@ def invented(composer, bars, seed, candidates=None):
 
 def add_set(results, name, args):
     """The rows of one data set."""
-    pieces, found, sides = pieces_of(name, args), [], {}
+    pieces, found, looks, sides = pieces_of(name, args), [], [], {}
     bars = QUICK["bars"] if args.quick else BARS
     for seed in args.seeds:
         composer, training, test = trained(name, pieces, seed, args)
@@ -132,16 +132,26 @@ def add_set(results, name, args):
             }
             sides = {label: judged.facts_of(composer, tokens, known) for label, tokens in rivals.items()}
         found.append(judged.facts_of(composer, invented(composer, bars, seed), known))
+        looks.append(composer.provenance["looks"])
         if seed == args.seeds[0]:
             for label, candidates in ((ALONE, 1), (MORE, 16)):
                 some = invented(composer, bars // 4, seed, candidates=candidates)
                 sides[label] = judged.facts_of(composer, some, known)
-    facts = composer.provenance
-    results.add(f"{name}: fragments learnt from", facts["fragments"], f"of {len(pieces)} pieces", direction="max")
-    results.add(f"{name}: steps in {args.minutes:g} minutes", facts["looks"][-1]["step"], "steps", direction="max")
+    fragments = composer.provenance["fragments"]
+    results.add(f"{name}: fragments learnt from", fragments, f"of {len(pieces)} pieces", direction="max")
+    add_pace(results, name, looks, args.minutes)
     add_gaps(results, name, found, sides)
     add_overlaps(results, name, found, sides)
     add_speed(results, name, composer, args)
+
+
+def add_pace(results, name, looks, minutes):
+    """Steps per second of the trainings, and the minutes after which the generators came that were kept."""
+    rates = [some[-1]["step"] / (60 * minutes) for some in looks]
+    results.add(f"{name}: training, {minutes:g} minutes", np.mean(rates), f"steps/s {told(rates)}", direction="max")
+    kept = [max(some, key=lambda look: look["overlap"] * min(look["diversity"], 1)) for some in looks]
+    shares = [minutes * best["step"] / some[-1]["step"] for best, some in zip(kept, looks, strict=True)]
+    results.add(f"{name}: minutes to the generator that was kept", np.mean(shares), f"min {told(shares)}")
 
 
 def add_gaps(results, name, found, sides):
