@@ -6,7 +6,7 @@ import pytest
 from musicgen.composers.backend import keras, to_numpy
 from musicgen.composers.backend.gradients import compile_descent, gradient_of
 from musicgen.composers.contest import Contest, likeness, pitch_classes
-from musicgen.composers.filling import Maker
+from musicgen.composers.filling import Maker, _turns
 from musicgen.composers.rolls import Critic, Generator, binary, completed, held
 
 ops = keras.ops
@@ -132,6 +132,15 @@ def test_a_maker_completes_as_the_contest_does(neurons):
     whole = to_numpy(contest._rolls(*tokens, rest[0], mask, *rest[1:])[1])
     assert (whole[..., :-1].argmax(axis=-1) == pitches).all()
     assert ((whole[..., -1] > 0.5) == onsets).all()
+
+
+def test_drawn_onsets_keep_the_distance_that_the_data_have():
+    onsets, kept = np.zeros((2, 8), bool), np.zeros((2, 8), bool)
+    onsets[:, [1, 3, 4, 6]] = kept[1, :4] = True
+    turns = _turns(onsets.T[None], kept.T[None], 2)[0].T  # two lines
+    assert turns[0].tolist() == [0, 0, 0, 3, 3, 3, 6, 6]
+    assert turns[1].tolist() == [0, 1, 2, 3, 3, 3, 6, 6]
+    assert (_turns(onsets.T[None], kept.T[None], 1)[0].T[0] == [0, 1, 1, 3, 4, 4, 6, 6]).all()
 
 
 @pytest.fixture(params=["straight-through", "stochastic"])

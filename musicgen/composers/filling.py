@@ -58,11 +58,14 @@ class Maker:
         return self._completed(np.where(kept, pitches, chosen), np.where(kept, onsets > 0.5, struck), kept)
 
     def _completed(self, pitches, onsets, kept):
-        """The same as `rolls.completed` does: pitches and onsets (n, steps, lines), some of which are kept."""
+        """As `rolls.completed` does: pitches and onsets (n, steps, lines), some of which are kept.
+
+        Drawn onsets that follow another too soon are left out.
+        """
         if self.neurons == STOCHASTIC:
-            places = np.arange(pitches.shape[1])[:, None]
-            turns = np.maximum.accumulate(np.where(kept | onsets, places, 0), axis=1)
+            turns = _turns(onsets, kept, int(to_numpy(self.generator.shortest.value)))
             pitches = np.take_along_axis(pitches, turns, axis=1)
+            onsets &= turns == np.arange(pitches.shape[1])[:, None]
         onsets[:, 0] = True
         onsets[:, 1:] |= pitches[:, 1:] != pitches[:, :-1]
         return pitches, onsets & (pitches != self.generator.keys)
@@ -128,6 +131,26 @@ class Maker:
         uniform = [random.random(shape, np.float32) if drawing else np.zeros(shape, np.float32) for random in randoms]
         luck = [random.random(candidates) for random in randoms]
         return np.float32(truncation) * np.concatenate(latents), np.concatenate(uniform), np.stack(luck)
+
+
+def _turns(onsets, kept, shortest):
+    """Step from which on each pitch is held, where none but kept onsets come sooner than `shortest` after others.
+
+    Parameters
+    ----------
+    onsets, kept : numpy.ndarray of bool, shape (n, steps, lines)
+    shortest : int
+
+    Returns
+    -------
+    numpy.ndarray of int, of the same shape
+    """
+    turns, begun = np.zeros(onsets.shape, int), np.zeros_like(onsets[:, 0], int)
+    for step in range(1, onsets.shape[1]):
+        begins = onsets[:, step] & (kept[:, step] | (step - begun >= shortest))
+        begun = np.where(begins, step, begun)
+        turns[:, step] = np.where(begins | kept[:, step], step, turns[:, step - 1])
+    return turns
 
 
 class Canvas:

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from ..codecs import MelodyCodec, PianorollCodec
+from ..codecs.lines import notes_of
 from ..codecs.melody import HOLD
 from ..errors import InputError
 from .backend import to_numpy
@@ -26,6 +27,7 @@ from .weighing import coefficients, counts_of
 
 BATCH, FEWEST = 32, 8  # fragments of a step, and fewest that the networks can learn from
 RARE = 0.01  # share of the notes above the range of a line that shares its track with others, and below
+SHORT = 0.02  # share of notes that are shorter than any that is drawn
 DRAWS, REAL = 1024, 4096  # of candidates, and real fragments, at most from which their weights are found
 
 
@@ -243,6 +245,7 @@ class GANComposer(Inventing, FragmentComposer):
         """Let the networks learn; returns the Keras History and the guard."""
         if self.network is None:
             self._build()
+        self.network.shortest.assign(np.quantile(notes_of(tokens)[2], SHORT, method="closest_observation"))
         contest = Contest(self.network, self._make_critic(), penalty=self.penalty, neurons=self.neurons)
         contest.prepare(schedule.learning_rate)
         shape = {"generator": self.network, "lowest": self._lowest, "batch_size": size, "seed": self.seed}

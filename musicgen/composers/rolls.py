@@ -114,6 +114,8 @@ class Generator(RollNetwork):
     ----------
     weighing : keras.Variable
         `weighing.coefficients` of what it generates, 0 before they are known.
+    shortest : keras.Variable
+        Steps from a drawn onset to the next at least, as in the data it learnt from.
     """
 
     def __init__(self, *, noise, seed=0, **shape):
@@ -134,11 +136,12 @@ class Generator(RollNetwork):
         self.onsets = self._dense(self.lines * self.beat, "onsets", 3, scale=0.1, bias_initializer=rarely)
         size = count_of(self.steps, self.steps // self.bars, self.lines)
         self.weighing = self.add_weight(shape=(size,), initializer="zeros", trainable=False, name="weighing")
+        self.shortest = self.add_weight(shape=(), initializer="ones", trainable=False, name="shortest")
         nothing = np.zeros((1, self.steps, self.lines, self.keys + 2), np.float32)
         self(np.zeros((1, noise), np.float32), np.zeros((1, self.genres), np.float32), nothing, self.no_mask(1))
 
     def named_variables(self):
-        return super().named_variables() | {"weighing": self.weighing}
+        return super().named_variables() | {"weighing": self.weighing, "shortest": self.shortest}
 
     def no_mask(self, batch):
         """The mask of fragments of which nothing is given: float32, (batch, beats, lines)."""
