@@ -5,7 +5,7 @@ import pytest
 from test_composers import TUNES
 
 from musicgen import InputError, MelodyCodec, NoteSequence, PianorollCodec, Timing, Track, VAEComposer, monophonic
-from musicgen.codecs.lines import codes_of, lines_of, piece_of_lines
+from musicgen.codecs.lines import _nearest, codes_of, lines_of, piece_of_lines
 from musicgen.composers.attributes import ATTRIBUTES
 from musicgen.composers.fragments import NEW, REPEATED, TIED, FragmentBatches, Fragments, moved
 from musicgen.composers.latent_space import LatentSpace, spherical, steepest
@@ -53,6 +53,18 @@ def test_a_line_keeps_to_its_register():
     assert left_out == 3
     few = lines_of(codec, codec.encode(piece), (1,))[0][::2, 0]
     assert few.tolist() == [40, 76, 76, 43, 83]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_are_assigned_as_scipy_assigns_them(seed):
+    assignment = pytest.importorskip("scipy.optimize", reason="scipy comes with the extra for transcription")
+    random = np.random.default_rng(seed)
+    centres = np.sort(random.choice(100, random.integers(1, 9), replace=False))[::-1] + 0.5
+    keys = np.sort(random.choice(128, random.integers(1, len(centres) + 1), replace=False))[::-1]
+    costs = np.square(keys[:, None] - centres)
+    places = _nearest(keys, centres)
+    assert (np.diff(places) > 0).all()
+    assert costs[np.arange(len(keys)), places].sum() == costs[assignment.linear_sum_assignment(costs)].sum()
 
 
 def test_codes_tell_what_a_hold_holds():

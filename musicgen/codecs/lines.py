@@ -5,7 +5,6 @@ of shape (steps, lines), with the tokens of `MelodyCodec`.
 """
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..notes import Track
 from ..transforms import canonical
@@ -77,8 +76,19 @@ def _lines_of_track(roll, count, lowest):
 
 
 def _nearest(keys, centres):
-    """Of every key the place of a centre of its own, so that none lies far away."""
-    return linear_sum_assignment(np.square(keys[:, None] - centres))[1]
+    """Of every key the place of a centre of its own, so that the squares of distances are least in all.
+
+    Both descend, at most as many keys as centres: then the places rise.
+    """
+    least, costs = np.zeros(len(centres) + 1), []
+    for apart in np.square(keys[:, None] - centres):
+        costs.append(least[:-1] + apart)  # of this key in each place, those before it in places before
+        least = np.concatenate([[np.inf], np.minimum.accumulate(costs[-1])])
+    places, end = [], len(centres)
+    for cost in reversed(costs):
+        end = int(np.argmin(cost[:end]))
+        places.append(end)
+    return places[::-1]
 
 
 def notes_of(tokens):

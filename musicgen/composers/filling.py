@@ -63,7 +63,7 @@ class Maker:
         Drawn onsets that follow another too soon are left out.
         """
         if self.neurons == STOCHASTIC:
-            turns = _turns(onsets, kept, int(to_numpy(self.generator.shortest.value)))
+            turns = _turns(onsets, kept, int(to_numpy(self.generator.shortest.value)[0]))
             pitches = np.take_along_axis(pitches, turns, axis=1)
             onsets &= turns == np.arange(pitches.shape[1])[:, None]
         onsets[:, 0] = True

@@ -245,7 +245,7 @@ class GANComposer(Inventing, FragmentComposer):
         """Let the networks learn; returns the Keras History and the guard."""
         if self.network is None:
             self._build()
-        self.network.shortest.assign(np.quantile(notes_of(tokens)[2], SHORT, method="closest_observation"))
+        self.network.shortest.assign([np.quantile(notes_of(tokens)[2], SHORT, method="closest_observation")])
         contest = Contest(self.network, self._make_critic(), penalty=self.penalty, neurons=self.neurons)
         contest.prepare(schedule.learning_rate)
         shape = {"generator": self.network, "lowest": self._lowest, "batch_size": size, "seed": self.seed}

@@ -114,7 +114,7 @@ class Generator(RollNetwork):
     ----------
     weighing : keras.Variable
         `weighing.coefficients` of what it generates, 0 before they are known.
-    shortest : keras.Variable
+    shortest : keras.Variable, shape (1,)
         Steps from a drawn onset to the next at least, as in the data it learnt from.
     """
 
@@ -136,7 +136,7 @@ class Generator(RollNetwork):
         self.onsets = self._dense(self.lines * self.beat, "onsets", 3, scale=0.1, bias_initializer=rarely)
         size = count_of(self.steps, self.steps // self.bars, self.lines)
         self.weighing = self.add_weight(shape=(size,), initializer="zeros", trainable=False, name="weighing")
-        self.shortest = self.add_weight(shape=(), initializer="ones", trainable=False, name="shortest")
+        self.shortest = self.add_weight(shape=(1,), initializer="ones", trainable=False, name="shortest")
         nothing = np.zeros((1, self.steps, self.lines, self.keys + 2), np.float32)
         self(np.zeros((1, noise), np.float32), np.zeros((1, self.genres), np.float32), nothing, self.no_mask(1))
 

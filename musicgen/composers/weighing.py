@@ -6,13 +6,12 @@ importance estimation with model selection and its application to covariate shif
 candidates one is drawn by these weights (importance resampling; for generative models Grover et al., "Bias correction
 of learned generative models using likelihood-free importance weighting", NeurIPS 2019). As there are few candidates,
 and good ones may not be among them, the function is found for those that are drawn: their counts become those of the
-training data, as far as so many candidates can.
+training data, nearly: a ridge holds the function back where that would rest on a few fragments.
 """
 
 import math
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 
 from ..codecs.lines import HELD, SILENT, codes_of, notes_of
 from ..metrics.harmony import CIRCLES
@@ -79,7 +78,8 @@ def coefficients(made, real, *, ridge=RIDGE):
     """Of every count how much it adds to the logarithm of a fragment's weight.
 
     What is sought is the minimum of a convex function, the mean over draws of the logarithm of the candidates' mean
-    weight, less that of real fragments' weights. There the counts of what is drawn are those of real fragments.
+    weight, less that of real fragments' weights. There, but for the ridge, the counts of what is drawn are those of
+    real fragments.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def coefficients(made, real, *, ridge=RIDGE):
     found = np.zeros(int(used.sum()))
     loss = _loss(found, made, goal, ridge)
     for _ in range(STEPS):
-        shares = softmax(made @ found, axis=1)[..., None]
+        shares = _shares(made @ found)[..., None]
         mean = (shares * made).sum(axis=1, keepdims=True)
         slope = mean.mean(axis=0)[0] - goal + ridge * found
         if np.abs(slope).max() < NEAR:
@@ -185,6 +185,13 @@ def _tonal_distance(sounding, bar_steps):
     return (sums[0] / np.maximum(sums[1], 1))[:, None]
 
 
+def _shares(logits):
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
 def _loss(found, made, goal, ridge):
     logits = made @ found
-    return (logsumexp(logits, axis=1) - np.log(logits.shape[1])).mean() - goal @ found + 0.5 * ridge * found @ found
+    highest = logits.max(axis=1)
+    means = highest + np.log(np.exp(logits - highest[:, None]).mean(axis=1))
+    return means.mean() - goal @ found + 0.5 * ridge * found @ found
