@@ -327,6 +327,80 @@ def test_refusals_say_what_is_needed(composer):
         untrained(MelodyCodec(), (1,)).accompany(monophonic(TUNES[0], track=0))
 
 
+def test_options_that_would_change_nothing_are_refused(composer):
+    melody = monophonic(TUNES[0], track=0)
+    with pytest.raises(InputError, match="tempo cannot be asked for here"):
+        composer.accompany(melody, tempo=90)
+    with pytest.raises(InputError, match="key cannot be asked for here"):
+        composer.refine(TUNES[0], [1], key="C major")
+    with pytest.raises(InputError, match="candidates cannot be asked for here"):
+        composer.interpolate(3, candidates=2)
+    with pytest.raises(InputError, match="bars must be a list of numbers, not 4"):
+        composer.refine(TUNES[0], 4)
+    with pytest.raises(InputError, match=r"melody\[0\] must be a NoteSequence, not list"):
+        composer.accompany([melody])
+
+
+def test_lines_and_genres_are_checked():
+    for lines in (4, "12", (1.5, 1), (0, 1)):
+        with pytest.raises(InputError, match="lines must"):
+            GANComposer(lines=lines)
+    with pytest.raises(InputError, match="genres must be several labels"):
+        GANComposer(genres="jazz")
+    with pytest.raises(InputError, match="lines tells of 1 tracks, the codec has 2"):
+        GANComposer(preset="tiny", codec=PianorollCodec(tracks=2), lines=(1,)).fit(TUNES, epochs=1, progress=False)
+
+
+def test_a_refused_training_leaves_no_trace():
+    composer = GANComposer(preset="tiny")
+    with pytest.raises(InputError, match="fewer than"):
+        composer.fit([monophonic(TUNES[0], track=0).replace(meta={"genre": "none"})], epochs=1, progress=False)
+    assert (composer.codec, composer.lines, composer.meter, composer.genres) == (None, None, None, ())
+    composer.fit(TUNES, epochs=1, progress=False)
+    assert composer.lines == (1, 1)
+
+
+@pytest.fixture(scope="module")
+def chords():
+    """A composer of one track with chords."""
+    composer = GANComposer(preset="tiny", seed=0)
+    pieces = [tune.replace(notes=_in_one_track(tune.notes), tracks=(Track("piano"),)) for tune in TUNES]
+    composer.fit(pieces, epochs=3, batch_size=8, look_every=100, progress=False)
+    return composer, pieces
+
+
+def _in_one_track(notes):
+    notes = notes.copy()
+    notes["track"] = 0
+    return notes
+
+
+def test_chords_of_one_track_are_learnt_with_drawn_neurons(chords, composer, tmp_path):
+    learnt, pieces = chords
+    assert (learnt.lines, learnt.neurons, composer.neurons) == ((2,), "stochastic", "straight-through")
+    assert int(learnt.network.shortest.value[0]) > 1
+    learnt.save(tmp_path / "model")
+    again = GANComposer.load(tmp_path / "model")
+    assert again.compose(bars=4, seed=1) == learnt.compose(bars=4, seed=1)
+    assert learnt.refine(pieces[0], [1], seed=0).timing == pieces[0].timing
+
+
+def test_a_track_of_several_lines_is_given_as_a_whole():
+    codec = PianorollCodec(tracks=(Track("lead"), Track("piano"), Track("drums", 0, True)))
+    composer = untrained(codec, (1, 3, 1), (36, 84))
+    melody, low = (
+        NoteSequence([(n / 2, n / 2 + 0.5, pitch + n % 5, 80, 0) for n in range(16)], timing=Timing.regular(120))
+        for pitch in (76, 40)
+    )
+    made = [composer.accompany(some, voice=1, seed=0) for some in (melody, low)]
+    for some, piece in zip((melody, low), made, strict=True):
+        assert (piece.notes["pitch"][piece.notes["track"] == 1] == some.notes["pitch"]).all()
+    others = [piece.notes[piece.notes["track"] != 1].tobytes() for piece in made]
+    assert others[0] != others[1], "what is given is heard"
+    with pytest.raises(InputError, match="the melody has pitches, track 2 of the composer drums"):
+        composer.accompany(melody, voice=2)
+
+
 def test_the_command_trains_shows_samples_and_composes(tmp_path, capsys):
     (tmp_path / "data").mkdir()
     for number, tune in enumerate(TUNES):

@@ -4,8 +4,10 @@ import importlib
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,12 @@ def test_help_loads_no_heavy_package():
 def test_a_name_loads_what_it_needs_when_it_is_called(name):
     code = f"import musicgen, sys; musicgen.{name}; print([n for n in {HEAVY} if n in sys.modules])"
     assert python("-c", code).strip() == "[]"
+
+
+def test_scipy_is_loaded_where_it_is_used_alone():
+    """It comes with the extra for transcription: no module needs it when it is imported."""
+    modules = Path(musicgen.__file__).parent.rglob("*.py")
+    assert not [path.name for path in modules if re.search(r"^(import|from) scipy\b", path.read_text(), re.MULTILINE)]
 
 
 def test_import_takes_less_than_300_ms():

@@ -1,5 +1,6 @@
 """What composers of fragments share: from pieces to the fragments that they learn from."""
 
+import contextlib
 import warnings
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from ..datasets.prepared import PreparedPieces
 from ..errors import InputError
+from .base import whole_number
 from .fragment_data import codec_for_fragments, commonest_meter, genre_of, without_empty_bars
 from .fragments import Fragments, lines_for
 from .learning import encoded, pieces_to_learn, warn_of
@@ -44,6 +46,16 @@ class FragmentComposer(NetworkComposer):
     #: Grid steps per quarter note of a codec that the composer makes itself.
     resolution = 4
 
+    @contextlib.contextmanager
+    def unchanged_if_refused(self):
+        """In it data may be refused: what they told of codec, meter, genres and lines is then forgotten."""
+        told = {name: getattr(self, name) for name in ("codec", "meter", "genres", "lines")}
+        try:
+            yield
+        except InputError:
+            vars(self).update(told)
+            raise
+
     def _cut(self, sequences, validation=None):
         """`CutPieces` of what `fit` is given to learn from and to be checked by; warns of what cannot be used."""
         pieces = pieces_to_learn(sequences)
@@ -71,6 +83,9 @@ class FragmentComposer(NetworkComposer):
         if argument == "sequences":
             self.genres = self.genres or tuple(sorted(set(genres) - {""}))
             self.lines = self.lines or lines_for(self.codec, arrays)
+            tracks = len(getattr(self.codec, "tracks", None) or (None,))
+            if len(self.lines) != tracks:
+                raise InputError(f"lines tells of {len(self.lines)} tracks, the codec has {tracks}")
             self.meter = self.meter or commonest_meter(timings, [len(array) for array in arrays], self.codec)
         self._cutter = self._make_cutter()
         found, ties, left_out = [], [], 0
@@ -98,3 +113,19 @@ class FragmentComposer(NetworkComposer):
     def _make_cutter(self):
         numerator, denominator = map(int, self.meter.split("/"))
         return Fragments(self.codec, bars=self.fragment_bars, meter=(numerator, denominator), lines=self.lines)
+
+
+def checked_lines(lines):
+    """Lines of each track as a tuple, None as it is."""
+    if lines is None:
+        return None
+    if not np.iterable(lines) or isinstance(lines, str):
+        raise InputError(f"lines must name a number for each track, such as (1, 2), not {lines!r}")
+    return tuple(whole_number("lines", count, 1) for count in lines)
+
+
+def checked_genres(genres):
+    """Labels as a tuple of str."""
+    if isinstance(genres, str):
+        raise InputError(f"genres must be several labels, not {genres!r}", remedy=f"give [{genres!r}]")
+    return tuple(map(str, genres))

@@ -14,7 +14,7 @@ from .backend import to_numpy
 from .base import whole_number
 from .contest import Contest, pitch_classes
 from .filling import Maker
-from .fragment_composer import FragmentComposer
+from .fragment_composer import FragmentComposer, checked_genres, checked_lines
 from .fragment_data import checked_meter, median_tempi
 from .guard import Guard
 from .inventing import Inventing, Request
@@ -115,8 +115,8 @@ class GANComposer(Inventing, FragmentComposer):
             neurons,
             penalty,
         )
-        self.meter, self.genres = None if meter is None else checked_meter(meter), tuple(map(str, genres))
-        self.lines = None if lines is None else tuple(lines)
+        self.meter, self.genres = None if meter is None else checked_meter(meter), checked_genres(genres)
+        self.lines = checked_lines(lines)
         self.pitch_range = None if pitch_range is None else _checked_range(pitch_range)
 
     def get_config(self):
@@ -204,11 +204,12 @@ class GANComposer(Inventing, FragmentComposer):
             callbacks=callbacks,
         )
         whole_number("look_every", look_every, 1)
-        cut, check = self._cut(sequences, validation)
-        tokens, held_out = (None if part is None else self._on_white_keys(part) for part in (cut, check))
-        size = self._checked_batch(schedule.batch_size(batch_size, min(BATCH, len(tokens))), len(tokens))
+        with self.unchanged_if_refused():
+            cut, check = self._cut(sequences, validation)
+            tokens, held_out = (None if part is None else self._on_white_keys(part) for part in (cut, check))
+            size = self._checked_batch(schedule.batch_size(batch_size, min(BATCH, len(tokens))), len(tokens))
         if self.pitch_range is None:
-            self.pitch_range = _ranges(tokens, np.repeat(self.lines, self.lines) > 1)
+            self.pitch_range = _ranges(tokens, (np.repeat(self.lines, self.lines) > 1) & self._pitched)
         facts = {"tempo": median_tempi(cut.pieces, self.genres), "keys": _keys(cut.pieces)}
         facts |= {"fragments": len(tokens), "labels": _labels(cut.labels, self.genres)}
         history, guard = self._contend(tokens, cut.labels, schedule, size, look_every, listeners)
@@ -364,8 +365,8 @@ def _checked_range(pitch_range):
 def _ranges(tokens, shared):
     """Lowest and highest pitch of every line of fragments; those without notes take the range of all.
 
-    A line that shares its track with others has notes far from its register where nearer lines are taken: so rare
-    that others would pay for them, they are left out, and come as octaves.
+    A pitched line that shares its track with others (`shared`) has notes far from its register where nearer lines are
+    taken. They are so rare that no more keys are kept for them.
     """
     whole = tokens[tokens < HOLD]
     lines = [some[some < HOLD] if (some < HOLD).any() else whole for some in np.moveaxis(tokens, -1, 0)]

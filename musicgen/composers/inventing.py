@@ -11,7 +11,7 @@ from ..notes import NOTE_DTYPE, NoteSequence, Track
 from ..score.key import PROFILES
 from ..transforms import canonical, monophonic
 from .attributes import pitch_class_time
-from .base import checked_seed, whole_number
+from .base import checked_seed, checked_sequences, whole_number
 from .controls import checked_key, checked_number
 from .diagnosis import warning
 from .filling import Canvas, bars_for
@@ -145,13 +145,14 @@ class Inventing:
         Parameters
         ----------
         melody : NoteSequence
-            One note at a time, of any number of bars in the composer's meter. It stays as it is.
+            Of any number of bars in the composer's meter, with one note at a time, or as many as the track has lines
+            whose place it takes. It stays as it is.
         voice : int
             Track of the training data's that it takes the place of.
         genre, seed
             As in `compose`.
         **options
-            truncation, smoothness, as in `compose`.
+            truncation, smoothness, candidates, as in `compose`.
 
         Returns
         -------
@@ -161,14 +162,14 @@ class Inventing:
         ------
         InputError
             If the composer writes one line alone, there is no such track, the melody has notes in several tracks or
-            in another meter, or an option is unknown or out of range.
+            in another meter, drums are to take the place of pitches, or an option is unknown or out of range.
         """
-        request = self._request(genre, seed, options)
-        given, place = self._given_line(melody, voice)
+        request = self._request(genre, seed, options, without=("tempo", "key"))
+        given, own_lines = self._given_lines(melody, voice)
         canvas = request.canvas_of(given.lines, bars_for(given.bars, self.network), given.key)
-        canvas.given &= np.arange(self._cutter.lines) == place
+        canvas.given &= own_lines
         made = request.fill_one(canvas, given)
-        made[:, place] = REST
+        made[:, own_lines] = REST
         own = melody.notes.copy()
         own["track"] = voice
         others = self._cutter.piece(made, timing=melody.timing).notes
@@ -186,7 +187,8 @@ class Inventing:
         sequence : NoteSequence
             In the composer's meter.
         bars : sequence of int
-            The bars to write, counted from 0. The others stay as they are.
+            The bars to write, counted from 0. In the others stays what begins there; it ends where bars begin that
+            are written anew. Notes that begin in those go, as far as they sound.
         genre, seed, **options
             As in `accompany`.
 
@@ -199,8 +201,10 @@ class Inventing:
         InputError
             If there is no such bar, or the codec cannot hold the piece.
         """
-        request = self._request(genre, seed, options)
+        request = self._request(genre, seed, options, without=("tempo", "key"))
         given = Continuation(self, sequence, least=1)
+        if not np.iterable(bars):
+            raise InputError(f"bars must be a list of numbers, not {bars!r}", remedy=f"give [{bars}]")
         asked = sorted({whole_number("bars", bar, 0) for bar in bars})
         if not asked or asked[-1] >= given.bars:
             raise InputError(f"bars must name some of 0 to {given.bars - 1}, not {list(bars)}")
@@ -232,7 +236,8 @@ class Inventing:
             Of `fragment_bars` bars each, all in one key.
         """
         steps = whole_number("steps", steps, 2)
-        request, network = self._request(genre, seed, options), self.network
+        without = ("tempo", "key", "smoothness", "candidates")
+        request, network = self._request(genre, seed, options, without=without), self.network
         random = np.random.default_rng(request.seed)
         ends = request.truncation * random.standard_normal((2, network.noise))
         latents = np.stack([spherical(*ends, share) for share in np.linspace(0, 1, steps)]).astype(np.float32)
@@ -290,13 +295,17 @@ class Inventing:
 
     # ---- what they share
 
-    def _request(self, genre, seed, options):
+    def _request(self, genre, seed, options, without=()):
         self._need_training()
         self._checked_genre(genre)
-        return Request(self, genre=genre, seed=checked_seed(seed), options=self._checked_options(options))
+        options = self._checked_options(options)
+        for name in without:
+            if options[name] != self.options[name]:
+                raise InputError(f"{name} cannot be asked for here: it would change nothing")
+        return Request(self, genre=genre, seed=checked_seed(seed), options=options)
 
-    def _given_line(self, melody, voice):
-        """Lines of a melody alone, and the place that it has among the composer's."""
+    def _given_lines(self, melody, voice):
+        """A melody alone in the place of a track, and which lines that has: bool, (lines,)."""
         tracks = getattr(self.codec, "tracks", None)
         if self._cutter.lines < 2:
             raise InputError(
@@ -306,17 +315,24 @@ class Inventing:
         if whole_number("voice", voice, 0) >= len(tracks):
             names = ", ".join(track.name or "unnamed" for track in tracks)
             raise InputError(f"voice {voice} is none of the composer's {len(tracks)} tracks: {names}")
+        melody = checked_sequences([melody], "melody")[0]
         used = np.unique(melody.notes["track"])
         if len(used) > 1:
             raise InputError(
                 f"the melody has notes in {len(used)} tracks",
                 remedy="choose one: transforms.monophonic(piece, track=0)",
             )
+        if melody.tracks[used[0]].drum != tracks[voice].drum:
+            kinds = {True: "drums", False: "pitches"}
+            raise InputError(
+                f"the melody has {kinds[melody.tracks[used[0]].drum]}, track {voice} of the composer "
+                f"{kinds[tracks[voice].drum]}",
+                remedy="choose another voice",
+            )
         alone = melody.notes.copy()
         alone["track"] = voice
-        return Continuation(self, melody.replace(notes=alone, tracks=tracks), least=1), int(
-            np.sum(self.lines[:voice])
-        )
+        given = Continuation(self, melody.replace(notes=alone, tracks=tracks), least=1)
+        return given, np.repeat(np.arange(len(tracks)), self.lines) == voice
 
 
 def onsets_of(canvas):

@@ -10,7 +10,7 @@ from ..errors import InputError
 from .attributes import ATTRIBUTES
 from .base import whole_number
 from .drawing import SamplingControls
-from .fragment_composer import FragmentComposer
+from .fragment_composer import FragmentComposer, checked_genres, checked_lines
 from .fragment_data import checked_meter, median_tempi
 from .fragments import REPEATED, TIED, FragmentBatches
 from .latent import LatentNetwork, divergences
@@ -131,8 +131,8 @@ class VAEComposer(Mixing, FragmentComposer):
             raise InputError(f"codec must be a MelodyCodec or a PianorollCodec, not {type(codec).__name__}")
         self.preset, self.codec, self.seed = preset, codec, whole_number("seed", seed, 0)
         self.fragment_bars, self.hierarchical = whole_number("fragment_bars", fragment_bars, 1), bool(hierarchical)
-        self.meter, self.genres = None if meter is None else checked_meter(meter), tuple(map(str, genres))
-        self.lines = None if lines is None else tuple(lines)
+        self.meter, self.genres = None if meter is None else checked_meter(meter), checked_genres(genres)
+        self.lines = checked_lines(lines)
         for name, value in sizes.items():
             setattr(self, name, value)
 
@@ -216,7 +216,8 @@ class VAEComposer(Mixing, FragmentComposer):
             progress=progress,
             callbacks=callbacks,
         )
-        cut, check = self._cut(sequences, validation)
+        with self.unchanged_if_refused():
+            cut, check = self._cut(sequences, validation)
         tokens, check = cut.tokens, None if check is None else check.tokens
         most = max(8, BATCH // tokens.shape[1])
         size = schedule.batch_size(batch_size, int(np.clip(len(tokens) // STEPS, 8, most)))
