@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from .backend import compile_method, to_numpy
-from .rolls import STOCHASTIC, STRAIGHT, binary, rolls_of
+from .rolls import STOCHASTIC, STRAIGHT, chosen, rolls_of
 from .weighing import drawn
 from .writing import groups
 
@@ -53,9 +53,9 @@ class Maker:
         """
         parts = zip(*map(groups, (pitches, onsets, mask, genres, latents, uniform)), strict=True)
         made = [to_numpy(self._run(*part)) for part in parts]
-        chosen, struck = (np.concatenate(side)[: len(pitches)] for side in zip(*made, strict=True))
+        keys, struck = (np.concatenate(side)[: len(pitches)] for side in zip(*made, strict=True))
         kept = np.repeat(mask, self.generator.beat, axis=1) > 0.5
-        return self._completed(np.where(kept, pitches, chosen), np.where(kept, onsets > 0.5, struck), kept)
+        return self._completed(np.where(kept, pitches, keys), np.where(kept, onsets > 0.5, struck), kept)
 
     def _completed(self, pitches, onsets, kept):
         """As `rolls.completed` does: pitches and onsets (n, steps, lines), some of which are kept.
@@ -74,11 +74,7 @@ class Maker:
         network = self.generator
         given = ops.repeat(mask, network.beat, axis=1)[..., None] * rolls_of(pitches, onsets, network.keys)
         scores, begins = network(latents, genres, given, mask)
-        scores = scores + self._beyond
-        if self.neurons == STOCHASTIC:
-            made = binary(scores, begins, uniform, self.neurons)
-            return ops.cast(ops.argmax(made[..., :-1], axis=-1), "int32"), made[..., -1] > 0.5
-        return ops.cast(ops.argmax(scores, axis=-1), "int32"), begins > 0.0
+        return chosen(scores + self._beyond, begins, uniform, self.neurons)
 
     def invent(self, genres, seeds, truncation=1.0, candidates=1):
         """Fragments of which nothing is given, each decided by its seed; see `make` and `write`."""

@@ -267,15 +267,24 @@ def binary(pitches, onsets, uniform, neurons):
     float32, shape (batch, steps, lines, keys + 2)
     """
     shares, begins = ops.softmax(pitches, axis=-1), ops.sigmoid(onsets)
-    if neurons == THRESHOLD:
-        return ops.concatenate([shares, begins[..., None]], axis=-1)
-    chosen, limit = ops.argmax(pitches, axis=-1), 0.5
-    if neurons == STOCHASTIC:
-        drawn = ops.sum(ops.cast(ops.cumsum(shares, axis=-1) < uniform[..., :1], "int32"), axis=-1)
-        chosen, limit = ops.minimum(drawn, pitches.shape[-1] - 1), uniform[..., 1]
-    hard = rolls_of(chosen, ops.cast(begins > limit, "float32"), pitches.shape[-1] - 1)
     soft = ops.concatenate([shares, begins[..., None]], axis=-1)
-    return soft + ops.stop_gradient(hard - soft)
+    if neurons == THRESHOLD:
+        return soft
+    keys, struck = chosen(pitches, onsets, uniform, neurons)
+    return soft + ops.stop_gradient(rolls_of(keys, ops.cast(struck, "float32"), pitches.shape[-1] - 1) - soft)
+
+
+def chosen(pitches, onsets, uniform, neurons):
+    """Keys (int32) and whether a note begins (bool), the likeliest or drawn ones: (batch, steps, lines) each.
+
+    See `binary`.
+    """
+    if neurons != STOCHASTIC:
+        return ops.cast(ops.argmax(pitches, axis=-1), "int32"), onsets > 0.0
+    count = pitches.shape[-1]
+    sums = ops.matmul(ops.softmax(pitches, axis=-1), np.triu(np.ones((count, count), np.float32)))
+    drawn = ops.sum(ops.cast(sums < uniform[..., :1], "int32"), axis=-1)
+    return ops.minimum(drawn, count - 1), ops.sigmoid(onsets) > uniform[..., 1]
 
 
 def completed(made, given, mask, *, hold=False):
