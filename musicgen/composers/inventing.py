@@ -119,7 +119,8 @@ class Request:
         if self.key is not None:
             moved = [self.in_key(some, self.key) for some in lines]
             profile = PROFILES[KEYS.index(self.key)]
-            return [some[np.argmax(_fits(some, profile))] for some in moved], [self.key] * len(lines)
+            pitched = self.composer._pitched  # drums have no key
+            return [some[np.argmax(_fits(some[..., pitched], profile))] for some in moved], [self.key] * len(lines)
         known = self.composer.provenance["keys"] or {"C major": 1}
         shares = np.array(list(known.values())) / sum(known.values())
         drawn = [np.random.default_rng([self.seed, n, 0, 1]).choice(list(known), p=shares) for n in range(len(lines))]

@@ -282,8 +282,9 @@ def chosen(pitches, onsets, uniform, neurons):
     if neurons != STOCHASTIC:
         return ops.cast(ops.argmax(pitches, axis=-1), "int32"), onsets > 0.0
     count = pitches.shape[-1]
-    sums = ops.matmul(ops.softmax(pitches, axis=-1), np.triu(np.ones((count, count), np.float32)))
-    drawn = ops.sum(ops.cast(sums < uniform[..., :1], "int32"), axis=-1)
+    weights = ops.exp(pitches - ops.max(pitches, axis=-1, keepdims=True))
+    sums = ops.matmul(weights, np.triu(np.ones((count, count), np.float32)))
+    drawn = ops.sum(ops.cast(sums < uniform[..., :1] * sums[..., -1:], "int32"), axis=-1)
     return ops.minimum(drawn, count - 1), ops.sigmoid(onsets) > uniform[..., 1]
 
 

@@ -179,7 +179,9 @@ def _tonal_distance(sounding, bar_steps):
     total = chroma.sum(axis=-1)
     points = chroma / np.maximum(total, 1)[..., None] @ CIRCLES.astype(np.float32)
     upper, lower = np.triu_indices(lines, 1)
-    apart = np.linalg.norm(points[:, upper] - points[:, lower], axis=-1)
+    products = points @ points.swapaxes(1, 2)
+    squares = np.diagonal(products, axis1=1, axis2=2)
+    apart = np.sqrt(np.maximum(squares[:, upper] + squares[:, lower] - 2 * products[:, upper, lower], 0))
     both = (total[:, upper] > 0) & (total[:, lower] > 0)
     sums = [np.where(both, some, 0).reshape(count, -1).sum(axis=1) for some in (apart, both)]
     return (sums[0] / np.maximum(sums[1], 1))[:, None]

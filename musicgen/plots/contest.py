@@ -81,6 +81,9 @@ def plot_looks(looks):
     near.set_xlabel("training step", color=INK)
     near.set_ylabel("share", color=INK)
     near.set_ylim(0, 1.2)
+    if len(steps) == 1:  # a line of one point is not seen
+        for line in (*losses.lines, *near.lines):
+            line.set_marker("o")
     for ax in (losses, near):
         ax.grid(axis="y", color=INK, alpha=0.12, linewidth=0.6)
         ax.tick_params(colors=INK, labelsize=8)
